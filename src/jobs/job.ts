@@ -1,0 +1,37 @@
+/**
+ * What a worker needs to hand out one job and to judge its shares: plain data that crosses the process border.
+ * All hashes are in internal byte order.
+ */
+export interface JobData {
+  /** Rises with every job and is never reused, not even after a restart. At most 2^40 - 1. */
+  readonly number: number;
+  /** Which transactions file completes a block of this job. */
+  readonly templateId: string;
+  readonly kind: "first" | "full";
+  readonly height: number;
+  /** Rises with every change of the tip as this pool saw it; jobs with the same number build on the same block. */
+  readonly tipNumber: number;
+  /** The header's version with all bits of the pool's rolling mask zero. */
+  readonly version: number;
+  /** 32 bytes. */
+  readonly previousHash: Uint8Array;
+  readonly bits: number;
+  /** Seconds; the lowest ntime a share may carry. */
+  readonly minTime: number;
+  /** Seconds; the ntime that the job starts with. */
+  readonly startTime: number;
+  /** The coinbase without witness, cut where extranonce1 (4 bytes) and extranonce2 (8 bytes) go between. */
+  readonly coinbase1: Uint8Array;
+  readonly coinbase2: Uint8Array;
+  /** Whether the block's coinbase carries the 32-byte witness reserved value (BIP 141). */
+  readonly witness: boolean;
+  /** 32 bytes each, from the deepest level up. */
+  readonly merkleBranch: readonly Uint8Array[];
+  readonly transactionCount: number;
+  readonly rewardSats: bigint;
+  /** Miners must drop earlier work: the first job on a new tip. */
+  readonly clean: boolean;
+}
+
+export const extranonce1Length = 4;
+export const extranonce2Length = 8;

@@ -1,0 +1,55 @@
+import type { Target } from "../bitcoin/target.ts";
+
+/** Where a record stands: each journal (one `node`) is totally ordered by (epoch, sequence). */
+export interface Position {
+  readonly node: string;
+  /** Which opening of the journal for writing; rises with every one. */
+  readonly epoch: number;
+  /** Counts records from 1 within an epoch, without gaps. */
+  readonly sequence: number;
+}
+
+/** One accepted share. Hashes in internal byte order. */
+export interface ShareRecord {
+  readonly kind: "share";
+  readonly timeMs: number;
+  /** Hash of the 80-byte header: the share's identity. */
+  readonly hash: Uint8Array;
+  /** The target in force, which the share met and whose work it is credited with. */
+  readonly target: Target;
+  readonly height: number;
+  readonly protocol: "v1" | "v2";
+  /** Whether it met the network target as well. */
+  readonly block: boolean;
+  readonly account: string;
+  readonly worker: string;
+}
+
+/** A hash that met the network target: a round of the ledger ends exactly here. Carries all that its credit needs. */
+export interface BlockRecord {
+  readonly kind: "block";
+  readonly timeMs: number;
+  readonly hash: Uint8Array;
+  readonly previousHash: Uint8Array;
+  readonly height: number;
+  readonly bits: number;
+  readonly rewardSats: bigint;
+  /** The pool's fee in millionths of the reward, as configured when the block was found. */
+  readonly feeMillionths: number;
+  /** PPLNS window in thousandths of the network's work per block, as configured when the block was found. */
+  readonly windowThousandths: number;
+  /** Who found it; empty when the share itself was refused. */
+  readonly account: string;
+  readonly worker: string;
+}
+
+export type JournalRecord = ShareRecord | BlockRecord;
+
+/** Consecutive records of one journal: `records[i]` stands at sequence `first + i`. */
+export interface JournalBatch {
+  readonly node: string;
+  readonly epoch: number;
+  readonly first: number;
+  readonly last: number;
+  readonly records: readonly JournalRecord[];
+}

@@ -1,0 +1,54 @@
+/**
+ * What the native addon offers. Plain C++20 in native/src does the work; native/src/binding.cpp checks and converts.
+ * All hashes and targets are 32 bytes, little-endian as integers (a block hash as it stands in memory).
+ */
+export interface Addon {
+  /** Name of the SHA-256 kernel in use: chosen once at load, after a self-test against known answers. */
+  readonly kernel: string;
+  sha256d(data: Uint8Array): Buffer;
+  /** CRC-32C (Castagnoli) of data[start, end). */
+  crc32c(data: Uint8Array, start: number, end: number): number;
+  /** Branch that leads from a coinbase to the root: txids is count * 32 bytes without the coinbase. Deepest first. */
+  merkleBranch(txids: Uint8Array): Buffer[];
+  /** Root from a coinbase's txid and its branch (branch.length % 32 === 0, elements back to back). */
+  merkleRoot(coinbaseTxid: Uint8Array, branch: Uint8Array): Buffer;
+  /** A job made ready for judging; freed with its JavaScript object. */
+  prepareJob(job: PrepareJob): PreparedJob;
+  /** Header hashes of accepted shares, one window a worker. */
+  createSeenWindow(maxEntries: number): SeenWindow;
+  /**
+   * Judges one submission: `submission` and `verdict` have the layouts of native/layout.ts. Returns the refusal code,
+   * with `blockFlag` set when the hash meets the network target. Adds accepted hashes to `seen`.
+   */
+  judge(job: PreparedJob, seen: SeenWindow, submission: Uint8Array, verdict: Uint8Array): number;
+  /**
+   * Hashes `count` nonces from `nonceStart` on, blocking; calls nothing. Returns the first nonce whose header hash is
+   * <= target, or -1. header is 80 bytes; its nonce field is ignored.
+   */
+  scanNonces(header: Uint8Array, target: Uint8Array, nonceStart: number, count: number): number;
+}
+
+export interface PrepareJob {
+  readonly version: number;
+  readonly previousHash: Uint8Array;
+  readonly bits: number;
+  readonly minTime: number;
+  readonly coinbase1: Uint8Array;
+  readonly coinbase2: Uint8Array;
+  /** Elements of 32 bytes back to back. */
+  readonly merkleBranch: Uint8Array;
+  readonly networkTarget: Uint8Array;
+  /** Names the tip: seen hashes are kept by it. */
+  readonly tipNumber: number;
+}
+
+declare const preparedJob: unique symbol;
+export interface PreparedJob {
+  readonly [preparedJob]: true;
+}
+
+export interface SeenWindow {
+  readonly size: number;
+  /** Drops the hashes of all tips below `tipNumber`. */
+  forgetBefore(tipNumber: number): void;
+}

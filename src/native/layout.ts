@@ -1,0 +1,44 @@
+/**
+ * The bytes that cross the border at each judgement; native/src/judge.h has the same numbers, and a test compares them.
+ *
+ *   submission, 68 bytes                      verdict, 112 bytes
+ *    0  extranonce1   4 bytes, as in coinbase    0  hash    32 bytes, internal order
+ *    4  extranonce2   8 bytes                   32  header  80 bytes
+ *   12  ntime         u32 little-endian
+ *   16  nonce         u32 little-endian
+ *   20  version bits  u32 little-endian, 0 if none
+ *   24  version mask  u32 little-endian: bits that may be set in `version bits`
+ *   28  flags         u32 little-endian: 1 = stale
+ *   32  ntime max     u32 little-endian
+ *   36  target        32 bytes, little-endian
+ */
+export const submissionLayout = {
+  size: 68,
+  extranonce1: 0,
+  extranonce2: 4,
+  ntime: 12,
+  nonce: 16,
+  versionBits: 20,
+  versionMask: 24,
+  flags: 28,
+  ntimeMax: 32,
+  target: 36,
+} as const;
+
+export const staleFlag = 1;
+
+export const verdictLayout = { size: 112, hash: 0, header: 32 } as const;
+
+/** Added to the refusal code when the hash meets the network target. */
+export const blockFlag = 0x100;
+
+/** Refusal codes in the order in which the rules are asked; 0 is accepted. */
+export const refusalCodes = [
+  undefined,
+  "duplicate",
+  "stale",
+  "ntime-out-of-range",
+  "version-bits-not-allowed",
+  "low-difficulty",
+  "window-full",
+] as const;

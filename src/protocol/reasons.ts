@@ -1,0 +1,39 @@
+/**
+ * Why a share is refused: a closed list, the same word in V1's error text, V2's error code, logs and metrics.
+ * Each reason has V1's numeric code and a sentence that tells a person what to do.
+ */
+export const reasons = {
+  "job-not-found": {
+    v1Code: 21,
+    sentence: "This job was never sent on this connection or is long gone; work on the newest job.",
+  },
+  stale: {
+    v1Code: 21,
+    sentence: "A newer block replaced this job; check the latency between the miner and the pool.",
+  },
+  duplicate: { v1Code: 22, sentence: "This very share was accepted before; the device repeats its work." },
+  "low-difficulty": {
+    v1Code: 23,
+    sentence: "The hash is above the target of this job; check the difficulty the device uses.",
+  },
+  unauthorized: {
+    v1Code: 24,
+    sentence: "This user name was not authorized on this connection; send mining.authorize first.",
+  },
+  "not-subscribed": { v1Code: 25, sentence: "Send mining.subscribe before submitting shares." },
+  malformed: { v1Code: 20, sentence: "The request could not be read; see its parameters." },
+  "ntime-out-of-range": {
+    v1Code: 20,
+    sentence:
+      "The block time is outside what the network accepts; check the device's clock or ntime rolling.",
+  },
+  "version-bits-not-allowed": {
+    v1Code: 20,
+    sentence: "Version bits outside the negotiated mask were changed.",
+  },
+  unavailable: { v1Code: 20, sentence: "The pool cannot store shares right now; use your backup pool." },
+} as const satisfies Record<string, { v1Code: number; sentence: string }>;
+
+export type Reason = keyof typeof reasons;
+
+export const reasonNames = Object.keys(reasons) as readonly Reason[];

@@ -1,0 +1,35 @@
+import type { Target } from "../bitcoin/target.ts";
+import type { LiveJob } from "../jobs/live-jobs.ts";
+import type { Reason } from "../protocol/reasons.ts";
+
+/** One submission with everything that its judgement needs; integers are unsigned 32 bit unless said otherwise. */
+export interface Submission {
+  readonly job: LiveJob;
+  readonly extranonce1: number;
+  /** 8 bytes. */
+  readonly extranonce2: Uint8Array;
+  readonly ntime: number;
+  readonly nonce: number;
+  /** The version bits as submitted; undefined when the miner sent none. */
+  readonly versionBits: number | undefined;
+  /** Bits the miner may change: what it negotiated, or the pool's whole mask if it negotiated nothing. */
+  readonly versionMask: number;
+  /** The target in force for this session and job. */
+  readonly target: Target;
+  /** The job's tip was replaced on this connection longer ago than the grace. */
+  readonly stale: boolean;
+  /** Set when the submission would be refused whatever its hash (unauthorized …); a block in it still counts. */
+  readonly refusal: Reason | undefined;
+  readonly account: string;
+  readonly worker: string;
+  readonly protocol: "v1" | "v2";
+}
+
+export interface Shares {
+  /**
+   * Judges one submission and acts on the verdict, in an order that is law: block candidate stored and sent, share
+   * journaled, miner answered. `done` is called exactly once: at once with the reason of a refusal, or with undefined
+   * after the group commit that holds the share, or with "unavailable" if it could not be made durable.
+   */
+  submit(submission: Submission, done: (refusal: Reason | undefined) => void): void;
+}
