@@ -1,0 +1,140 @@
+import type { Clock } from "../clock.ts";
+import type { JobData } from "../jobs/job.ts";
+import { extranonce1Length } from "../jobs/job.ts";
+import type { JournalRecord } from "../journal/record.ts";
+import type { Addon, SeenWindow } from "../native/addon.ts";
+import { blockFlag, refusalCodes, staleFlag, submissionLayout, verdictLayout } from "../native/layout.ts";
+import type { Reason } from "../protocol/reasons.ts";
+import type { Shares, Submission } from "./shares.ts";
+
+/** A hash that met the network target, with what its block is made of. The views are valid during the call only. */
+export interface FoundBlock {
+  readonly hash: Uint8Array;
+  readonly header: Uint8Array;
+  readonly job: JobData;
+  /** 4 bytes and 8 bytes, as they stand in the coinbase. */
+  readonly extranonce1: Uint8Array;
+  readonly extranonce2: Uint8Array;
+}
+
+export interface SharesOptions {
+  readonly addon: Pick<Addon, "judge">;
+  readonly seen: SeenWindow;
+  readonly clock: Clock;
+  /** Queues a record for the next group commit; `done(false)` when it could not be made durable. */
+  readonly append: (record: JournalRecord, done: (durable: boolean) => void) => void;
+  /**
+   * Puts a block candidate on disk and on its way to every node, synchronously and without throwing.
+   * `known` when this very block was stored before.
+   */
+  readonly storeBlock: (block: FoundBlock) => "stored" | "known";
+  /** What a block record carries so that its credit can be recomputed: see BlockRecord. */
+  readonly terms: { readonly feeMillionths: number; readonly windowThousandths: number };
+  /** How far ahead of the wall clock a share's ntime may be, seconds. */
+  readonly ntimeAheadSeconds: number;
+  readonly counters: ShareCounters;
+}
+
+export interface ShareCounters {
+  received(protocol: "v1" | "v2"): void;
+  answered(protocol: "v1" | "v2", result: Reason | "accepted"): void;
+  /** The seen window of this worker is full: shares are refused as unavailable. */
+  windowFull(): void;
+}
+
+/**
+ * The one place where a verdict becomes effects, in an order that is law: block candidate stored and sent, share
+ * journaled, miner answered.
+ */
+export function createShares(options: SharesOptions): Shares {
+  const { addon, seen, clock, append, storeBlock, terms, counters } = options;
+  const request = Buffer.alloc(submissionLayout.size);
+  const verdict = Buffer.alloc(verdictLayout.size);
+  const hash = verdict.subarray(verdictLayout.hash, verdictLayout.hash + 32);
+  const header = verdict.subarray(verdictLayout.header, verdictLayout.header + 80);
+  const extranonce1 = request.subarray(0, extranonce1Length);
+
+  function submit(submission: Submission, done: (refusal: Reason | undefined) => void): void {
+    const { protocol, job } = submission;
+    const timeMs = clock.wallMs();
+    counters.received(protocol);
+    writeRequest(request, submission, Math.floor(timeMs / 1000) + options.ntimeAheadSeconds);
+    const code = addon.judge(job.prepared, seen, request, verdict);
+    const block = (code & blockFlag) !== 0;
+    // Before any rule is asked: a solved block is never refused.
+    const isNewBlock =
+      block &&
+      storeBlock({ hash, header, job: job.data, extranonce1, extranonce2: submission.extranonce2 }) ===
+        "stored";
+
+    const refusal = submission.refusal ?? refusalOf(code & 0xff);
+    if (refusal !== undefined) {
+      if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
+      counters.answered(protocol, refusal);
+      done(refusal);
+      return;
+    }
+    const answer = (durable: boolean) => {
+      counters.answered(protocol, durable ? "accepted" : "unavailable");
+      done(durable ? undefined : "unavailable");
+    };
+    append(
+      {
+        kind: "share",
+        timeMs,
+        hash,
+        target: submission.target,
+        height: job.data.height,
+        protocol,
+        block,
+        account: submission.account,
+        worker: submission.worker,
+      },
+      answer,
+    );
+    if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
+  }
+
+  function blockRecord({ job, account, worker, refusal }: Submission, timeMs: number): JournalRecord {
+    const { data } = job;
+    return {
+      kind: "block",
+      timeMs,
+      hash,
+      previousHash: data.previousHash,
+      height: data.height,
+      bits: data.bits,
+      rewardSats: data.rewardSats,
+      ...terms,
+      account: refusal === undefined ? account : "",
+      worker: refusal === undefined ? worker : "",
+    };
+  }
+
+  function refusalOf(code: number): Reason | undefined {
+    const refusal = refusalCodes[code];
+    if (refusal !== "window-full") return refusal;
+    counters.windowFull();
+    return "unavailable";
+  }
+
+  return { submit };
+}
+
+/**
+ * A block's record that does not reach the journal now is not lost: the primary compares stored candidates with the
+ * ledger and has the record written again.
+ */
+function ignoreOutcome(): void {}
+
+function writeRequest(request: Buffer, submission: Submission, ntimeMax: number): void {
+  request.writeUInt32BE(submission.extranonce1, submissionLayout.extranonce1);
+  request.set(submission.extranonce2, submissionLayout.extranonce2);
+  request.writeUInt32LE(submission.ntime, submissionLayout.ntime);
+  request.writeUInt32LE(submission.nonce, submissionLayout.nonce);
+  request.writeUInt32LE(submission.versionBits ?? 0, submissionLayout.versionBits);
+  request.writeUInt32LE(submission.versionMask, submissionLayout.versionMask);
+  request.writeUInt32LE(submission.stale ? staleFlag : 0, submissionLayout.flags);
+  request.writeUInt32LE(Math.min(ntimeMax, 0xffffffff), submissionLayout.ntimeMax);
+  request.set(submission.target.bytes, submissionLayout.target);
+}
