@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/** `penstock VERB …`: finds the verb, runs it, turns trouble into one line and an exit code. */
+import { readFileSync } from "node:fs";
+import { describeError } from "../errors.ts";
+
+type Verb = (args: readonly string[]) => Promise<number>;
+
+/** Each verb is loaded only when it is asked for, so that `--help` and short commands start at once. */
+const verbs: Record<string, { readonly help: string; readonly load: () => Promise<Verb> }> = {
+  serve: {
+    help: "serve [--config FILE]                     run the pool",
+    load: async () => (await import("./serve.ts")).runServe,
+  },
+  miner: {
+    help: "miner --url stratum+tcp://HOST:PORT --user ADDRESS.worker [--threads N]   mine on the CPU",
+    load: async () => (await import("./miner.ts")).runMiner,
+  },
+  config: {
+    help: "config check [FILE]                       check a configuration, print the effective one and the payee",
+    load: async () => (await import("./config.ts")).runConfig,
+  },
+  journal: {
+    help: "journal verify|dump [--config FILE]       read the share journals without touching them",
+    load: async () => (await import("./journal.ts")).runJournal,
+  },
+  ledger: {
+    help: "ledger shares|balances|statement|recompute [--config FILE]   what miners are owed, and why",
+    load: async () => (await import("./ledger.ts")).runLedger,
+  },
+  // A stratum worker; started by `serve`, never by hand.
+  worker: { help: "", load: async () => (await import("./worker.ts")).runWorkerProcess },
+};
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === "--version") return print(version());
+  if (name === undefined || name === "--help" || name === "help") return print(usage());
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (verb === undefined) {
+    process.stderr.write(`penstock: there is no command "${name}".\n${usage()}`);
+    return 2;
+  }
+  const run = await verb.load();
+  return await run(args);
+}
+
+function usage(): string {
+  const lines = Object.values(verbs)
+    .filter(({ help }) => help !== "")
+    .map(({ help }) => `  penstock ${help}`);
+  return ["penstock: a Bitcoin mining pool server", "", ...lines, "", "More: README.md", ""].join("\n");
+}
+
+function version(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return `${(JSON.parse(readFileSync(file, "utf8")) as { version: string }).version}\n`;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+// A reader that has seen enough (`penstock ledger shares | head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`penstock: ${describeError(error)}\n`);
+  process.exitCode = 1;
+}
