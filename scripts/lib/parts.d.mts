@@ -1,0 +1,15 @@
+interface Options {
+  readonly log: (line: string) => void;
+}
+
+export function provideBitcoin(
+  options: Options,
+): Promise<{ readonly bitcoind: string; readonly bitcoinCli: string; readonly origin: string }>;
+
+export function provideRedis(
+  options: Options,
+): Promise<{ readonly redisServer: string; readonly redisCli: string; readonly origin: string }>;
+
+export function providePrometheus(
+  options: Options,
+): Promise<{ readonly prometheus: string; readonly promtool: string; readonly origin: string }>;

@@ -1,0 +1,26 @@
+import { spawn } from "node:child_process";
+
+/**
+ * Runs a program to its end and gives its output; never through a shell.
+ * @returns {Promise<{code: number | null, signal: string | null, stdout: string, stderr: string}>}
+ * code is null when the program was ended by a signal, 127 when it could not be started.
+ */
+export function capture(file, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    const output = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text) => (output.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (output.stderr += text));
+    child.once("error", (error) => resolve({ code: 127, signal: null, stdout: "", stderr: error.message }));
+    child.once("close", (code, signal) => resolve({ code, signal, ...output }));
+  });
+}
+
+/** Runs a program that talks to the terminal itself. Its exit code, or 127 when it could not be started. */
+export function attach(file, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { stdio: "inherit", ...options });
+    child.once("error", () => resolve(127));
+    child.once("close", (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+  });
+}
