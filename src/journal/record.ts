@@ -38,7 +38,7 @@ export interface BlockRecord {
   readonly feeMillionths: number;
   /** PPLNS window in thousandths of the network's work per block, as configured when the block was found. */
   readonly windowThousandths: number;
-  /** Who found it; empty when the share itself was refused. */
+  /** Who found it, its share accepted or not; empty when nobody authorized sent it. */
   readonly account: string;
   readonly worker: string;
 }

@@ -95,7 +95,7 @@ export function createShares(options: SharesOptions): Shares {
     if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
   }
 
-  function blockRecord({ job, account, worker, refusal }: Submission, timeMs: number): JournalRecord {
+  function blockRecord({ job, account, worker }: Submission, timeMs: number): JournalRecord {
     const { data } = job;
     return {
       kind: "block",
@@ -106,8 +106,8 @@ export function createShares(options: SharesOptions): Shares {
       bits: data.bits,
       rewardSats: data.rewardSats,
       ...terms,
-      account: refusal === undefined ? account : "",
-      worker: refusal === undefined ? worker : "",
+      account,
+      worker,
     };
   }
 

@@ -20,6 +20,7 @@ export interface Submission {
   readonly stale: boolean;
   /** Set when the submission would be refused whatever its hash (unauthorized …); a block in it still counts. */
   readonly refusal: Reason | undefined;
+  /** Empty together with `worker` when the sender is not authorized. */
   readonly account: string;
   readonly worker: string;
   readonly protocol: "v1" | "v2";

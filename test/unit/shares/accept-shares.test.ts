@@ -1,0 +1,152 @@
+import { expect, test } from "vitest";
+import { targetFromDifficulty } from "../../../src/bitcoin/target.ts";
+import type { JournalRecord } from "../../../src/journal/record.ts";
+import type { PreparedJob, SeenWindow } from "../../../src/native/addon.ts";
+import { blockFlag, refusalCodes, submissionLayout } from "../../../src/native/layout.ts";
+import { createShares } from "../../../src/shares/accept-shares.ts";
+import type { Submission } from "../../../src/shares/shares.ts";
+import { aClock } from "../../support/clock.ts";
+import { aJob } from "../../support/jobs.ts";
+
+/** Shares whose judge gives the verdict that a test asks for; every effect is noted in order. */
+function sharesJudging(code: number, { durable = true, stored = "stored" as "stored" | "known" } = {}) {
+  const effects: string[] = [];
+  const records: JournalRecord[] = [];
+  let request: Uint8Array = new Uint8Array();
+  const shares = createShares({
+    addon: {
+      judge: (_job, _seen, submission) => {
+        request = Uint8Array.from(submission);
+        return code;
+      },
+    },
+    seen: {} as SeenWindow,
+    clock: aClock(),
+    append: (record, done) => {
+      effects.push(`journal ${record.kind}`);
+      records.push(record);
+      done(durable);
+    },
+    storeBlock: () => {
+      effects.push("store block");
+      return stored;
+    },
+    terms: { feeMillionths: 10_000, windowThousandths: 4_000 },
+    ntimeAheadSeconds: 7_000,
+    counters: {
+      received: () => effects.push("received"),
+      answered: (_protocol, result) => effects.push(`answered ${result}`),
+      windowFull: () => effects.push("window full"),
+    },
+  });
+  const submit = (changes: Partial<Submission> = {}) =>
+    shares.submit(aSubmission(changes), (refusal) => effects.push(`done ${refusal ?? "accepted"}`));
+  return { submit, effects, records, request: () => request };
+}
+
+function aSubmission(changes: Partial<Submission> = {}): Submission {
+  return {
+    job: { data: aJob(), prepared: {} as PreparedJob },
+    extranonce1: 0x01020304,
+    extranonce2: new Uint8Array(8).fill(9),
+    ntime: 2_000,
+    nonce: 0xdeadbeef,
+    versionBits: undefined,
+    versionMask: 0x1fffe000,
+    target: targetFromDifficulty(1),
+    stale: false,
+    refusal: undefined,
+    account: "bc1qaccount",
+    worker: "rig",
+    protocol: "v1",
+    ...changes,
+  };
+}
+
+test("an accepted share is journaled before the miner is answered", () => {
+  const { submit, effects, records } = sharesJudging(0);
+  submit();
+  expect(effects).toEqual(["received", "journal share", "answered accepted", "done accepted"]);
+  expect(records[0]).toMatchObject({
+    kind: "share",
+    block: false,
+    account: "bc1qaccount",
+    worker: "rig",
+    protocol: "v1",
+  });
+});
+
+test("a share that could not be made durable is refused as unavailable", () => {
+  const { submit, effects } = sharesJudging(0, { durable: false });
+  submit();
+  expect(effects.at(-1)).toBe("done unavailable");
+});
+
+test("a block is stored before its share is journaled, and its record follows its share", () => {
+  const { submit, effects, records } = sharesJudging(blockFlag);
+  submit();
+  expect(effects.filter((effect) => !effect.startsWith("answered"))).toEqual([
+    "received",
+    "store block",
+    "journal share",
+    "done accepted",
+    "journal block",
+  ]);
+  expect(records[1]).toMatchObject({
+    kind: "block",
+    rewardSats: 5_000_000_000n,
+    feeMillionths: 10_000,
+    account: "bc1qaccount",
+  });
+});
+
+test.each(
+  refusalCodes.map((reason, code) => ({ reason, code })).filter(({ reason }) => reason !== undefined),
+)("a block whose share is refused as $reason is stored and recorded all the same", ({ code, reason }) => {
+  const { submit, effects, records } = sharesJudging(code | blockFlag);
+  submit();
+  expect(effects.filter((effect) => /^(store|journal|done)/.test(effect))).toEqual([
+    "store block",
+    "journal block",
+    `done ${reason === "window-full" ? "unavailable" : reason}`,
+  ]);
+  expect(records).toMatchObject([{ kind: "block", account: "bc1qaccount" }]);
+});
+
+test("a block in an unauthorized submission is stored, and the submission is refused", () => {
+  const { submit, effects } = sharesJudging(blockFlag);
+  submit({ refusal: "unauthorized" });
+  expect(effects).toEqual([
+    "received",
+    "store block",
+    "journal block",
+    "answered unauthorized",
+    "done unauthorized",
+  ]);
+});
+
+test("the same block again is neither recorded nor credited twice", () => {
+  const { submit, records } = sharesJudging(refusalCodes.indexOf("duplicate") | blockFlag, {
+    stored: "known",
+  });
+  submit();
+  expect(records).toEqual([]);
+});
+
+test("a full window of seen hashes refuses as unavailable and says so to the operator", () => {
+  const { submit, effects } = sharesJudging(refusalCodes.indexOf("window-full"));
+  submit();
+  expect(effects).toEqual(["received", "window full", "answered unavailable", "done unavailable"]);
+});
+
+test("the native judge is given the submission in the layout of the border", () => {
+  const { submit, request } = sharesJudging(0);
+  submit({ versionBits: 0x00002000, stale: true });
+  const bytes = Buffer.from(request());
+  expect(bytes.subarray(0, 12).toString("hex")).toBe("010203040909090909090909");
+  expect(bytes.readUInt32LE(submissionLayout.nonce)).toBe(0xdeadbeef);
+  expect(bytes.readUInt32LE(submissionLayout.versionBits)).toBe(0x00002000);
+  expect(bytes.readUInt32LE(submissionLayout.flags)).toBe(1);
+  expect(bytes.readUInt32LE(submissionLayout.ntimeMax)).toBe(1_700_000_000 + 7_000);
+  expect(bytes.subarray(submissionLayout.target)).toEqual(Buffer.from(targetFromDifficulty(1).bytes));
+});
