@@ -1,0 +1,92 @@
+/**
+ * The promise of the pool, seen from outside: whatever is killed at whatever moment, each share that a miner was told
+ * is accepted stands in the ledger exactly once, with the exact work, and nothing stands there that no miner made.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
+import { until } from "../support/deadline.ts";
+import { type LedgerShare, startMiners, type TestMiners } from "../support/miners.ts";
+import { startPool, type TestPool } from "../support/pool.ts";
+
+/** Each has to come back under load; PENSTOCK_KILLS makes a long campaign of it. */
+const kills = Number(process.env["PENSTOCK_KILLS"] ?? 20);
+const sharesPerSecond = 600;
+const victims = ["worker", "primary", "everything"] as const;
+
+let node: Bitcoind;
+let pool: TestPool;
+let miners: TestMiners;
+
+beforeAll(async () => {
+  node = await startBitcoind({ chain: "signet" });
+  await node.call("createwallet", ["pool"]);
+  pool = await startPool({
+    nodes: [node],
+    address: await node.call<string>("getnewaddress", [], "pool"),
+    difficulty: 1e-9,
+    workers: 2,
+  });
+  miners = await startMiners({
+    port: () => pool.stratumPort,
+    users: await Promise.all(
+      ["a", "b", "c", "d"].map(
+        async (name) => `${await node.call<string>("getnewaddress", [], "pool")}.${name}`,
+      ),
+    ),
+    connections: 24,
+    sharesPerSecond,
+  });
+});
+
+afterAll(async () => {
+  await miners?.stop();
+  await pool?.dispose();
+  await node?.stop();
+});
+
+test(`every acknowledged share is in the ledger exactly once after ${kills} kills under load`, {
+  timeout: 300_000,
+}, async () => {
+  for (let kill = 0; kill < kills; kill++) {
+    const acknowledgedBefore = miners.acknowledged.size;
+    // A random moment of the flow: some hundred shares further on.
+    const more = 200 + Math.floor(Math.random() * 600);
+    await until(() => miners.acknowledged.size >= acknowledgedBefore + more, {
+      timeoutMs: 60_000,
+      what: `${more} more acknowledged shares before kill ${kill + 1}`,
+      intervalMs: 1,
+    });
+    const victim = victims[kill % victims.length]!;
+    await pool.kill(victim);
+    if (victim !== "worker") await pool.start();
+  }
+  await miners.stop();
+  await pool.applied();
+
+  const { stdout, code } = await pool.cli("ledger", "shares");
+  expect(code).toBe(0);
+  const inLedger = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LedgerShare);
+  const byHash = new Map(inLedger.map((share) => [share.hash, share]));
+  expect(byHash.size, "no share stands twice").toBe(inLedger.length);
+
+  const lost = [...miners.acknowledged.keys()].filter((hash) => !byHash.has(hash));
+  expect(lost, "acknowledged but not in the ledger").toEqual([]);
+  const invented = inLedger.filter(({ hash }) => !miners.submitted.has(hash));
+  expect(invented, "in the ledger but made by nobody").toEqual([]);
+  for (const share of inLedger) {
+    const made = miners.submitted.get(share.hash)!;
+    expect(`${share.account}.${share.worker}`).toBe(made.user);
+    expect(share.work).toBe(made.target.work.toString());
+    expect(BigInt(`0x${share.target}`)).toBe(made.target.value);
+  }
+
+  const recomputed = await pool.cli("ledger", "recompute");
+  expect(recomputed, recomputed.stdout + recomputed.stderr).toMatchObject({ code: 0 });
+  console.log(
+    `${kills} kills, ${miners.acknowledged.size} acknowledged of ${miners.submitted.size} submitted, ` +
+      `${inLedger.length} in the ledger, ${Math.round(miners.acknowledged.size / miners.seconds())} acknowledged/s`,
+  );
+});
