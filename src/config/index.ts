@@ -1,0 +1,9 @@
+export { feeMillionths, millionthsOfPercent, payees, windowThousandths, workerCount } from "./derive.ts";
+export type { ListenAddress } from "./endpoints.ts";
+export { printListen } from "./endpoints.ts";
+export { type Environment, environmentVariables, processEnvironment } from "./environment.ts";
+export { type Fault, faultText } from "./faults.ts";
+export { configFileOf, type LoadOptions, loadConfig, readConfig } from "./load.ts";
+export { type ParsedConfig, parseConfig } from "./parse.ts";
+export { printConfig, secretsOf } from "./print.ts";
+export type { Config } from "./schema.ts";

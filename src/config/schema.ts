@@ -1,0 +1,359 @@
+import { chains } from "../bitcoin/address.ts";
+import { listenAddress, rpcUrl, serverUrl, zmqUrl } from "./endpoints.ts";
+import type { ValueOf } from "./setting.ts";
+import { autoOr, flag, group, list, number, oneOf, orNull, path, text, wholeNumber } from "./setting.ts";
+
+/** Share of a whole in percent: four decimals, so that it is a whole number of millionths. */
+const percentDecimals = 4;
+
+const node = group("A Bitcoin node (Bitcoin Core or Knots, 27 or newer).", {
+  rpc: rpcUrl({ about: "Address of the node's RPC server." }),
+  user: orNull(text({ about: "RPC user name; goes with password.", maxBytes: 256 })),
+  password: orNull(
+    text({
+      about: `RPC password; better written as \${NAME} than in the file.`,
+      maxBytes: 1024,
+      secret: true,
+    }),
+  ),
+  cookieFile: orNull(
+    path({ about: "The node's .cookie file, read anew at each login, instead of user and password." }),
+  ),
+  zmq: orNull(
+    zmqUrl({ about: "The node's zmqpubhashblock address: news of a block without waiting for a poll." }),
+  ),
+  pollSeconds: number({
+    about: "How often the node is asked for its tip, beside ZMQ and long polling.",
+    unit: "seconds",
+    default: 1,
+    min: 0.1,
+    max: 60,
+  }),
+  timeoutSeconds: number({
+    about: "How long an ordinary RPC call may take before the node counts as not answering.",
+    unit: "seconds",
+    default: 10,
+    min: 0.5,
+    max: 300,
+  }),
+  submitTimeoutSeconds: number({
+    about: "How long the node may take to answer a submitted block before it is submitted again.",
+    unit: "seconds",
+    default: 60,
+    min: 1,
+    max: 600,
+  }),
+});
+
+const splitEntry = group("One more address that the coinbase pays.", {
+  address: text({ about: "Address on the pool's chain.", maxBytes: 128 }),
+  percent: number({
+    about: "Its part of the block reward.",
+    unit: "percent",
+    min: 0.0001,
+    max: 99.9999,
+    decimals: percentDecimals,
+  }),
+});
+
+const difficulty = group(
+  "Share difficulty; it only steers how often a device reports, never what its work is worth.",
+  {
+    start: number({
+      about: "Difficulty of a connection's first jobs.",
+      default: 1024,
+      min: 1e-9,
+      max: 1e15,
+    }),
+    min: number({
+      about: "The easiest difficulty that is ever assigned.",
+      default: 0.00001,
+      min: 1e-9,
+      max: 1e15,
+    }),
+    max: number({
+      about: "The hardest difficulty that is ever assigned; the network's own is the limit in any case.",
+      default: 1_000_000_000,
+      min: 1e-9,
+      max: 1e15,
+    }),
+    vardiff: flag({ about: "Whether difficulty follows the speed of the device.", default: true }),
+    sharesPerMinute: number({
+      about: "How many shares a minute the difficulty aims at, for each connection.",
+      unit: "shares per minute",
+      default: 6,
+      min: 0.1,
+      max: 6000,
+    }),
+  },
+);
+
+const limits = group("Bounds that keep one peer from costing the others anything.", {
+  connections: autoOr({
+    about: "Open connections of one worker process; auto: its descriptor limit less a reserve of 128.",
+    unit: "connections",
+    min: 1,
+    max: 1_000_000,
+  }),
+  connectionsPerAddress: wholeNumber({
+    about: "Open connections of one IP address.",
+    unit: "connections",
+    default: 2000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  newConnectionsPerAddressPerSecond: wholeNumber({
+    about: "New connections of one IP address within a second.",
+    unit: "connections",
+    default: 500,
+    min: 1,
+    max: 1_000_000,
+  }),
+  lineBytes: wholeNumber({
+    about: "Longest line that a client may send.",
+    unit: "bytes",
+    default: 16_384,
+    min: 1024,
+    max: 1_048_576,
+  }),
+  jsonDepth: wholeNumber({
+    about: "Deepest nesting of a request.",
+    unit: "levels",
+    default: 8,
+    min: 4,
+    max: 64,
+  }),
+  queuedBytes: wholeNumber({
+    about: "Most bytes that wait for a client that reads too slowly; beyond it the connection is closed.",
+    unit: "bytes",
+    default: 65_536,
+    min: 16_384,
+    max: 16_777_216,
+  }),
+  subscribeSeconds: number({
+    about: "Time for a new connection to subscribe.",
+    unit: "seconds",
+    default: 15,
+    min: 1,
+    max: 600,
+  }),
+  authorizeSeconds: number({
+    about: "Time for a subscribed connection to authorize its first worker.",
+    unit: "seconds",
+    default: 60,
+    min: 1,
+    max: 3600,
+  }),
+  idleSeconds: number({
+    about: "A connection that has sent nothing for this long is closed.",
+    unit: "seconds",
+    default: 3600,
+    min: 60,
+    max: 604_800,
+  }),
+  workersPerConnection: wholeNumber({
+    about: "Worker names that one connection may authorize.",
+    unit: "names",
+    default: 5000,
+    min: 1,
+    max: 100_000,
+  }),
+  seenShares: wholeNumber({
+    about:
+      "Hashes of accepted shares that a worker process remembers to refuse duplicates; some 50 bytes each when used.",
+    unit: "hashes",
+    default: 16_777_216,
+    min: 65_536,
+    max: 268_435_456,
+  }),
+});
+
+/** The whole of the settings: types, checks, docs/configuration.md and the example file are read off this. */
+export const schema = group("Penstock's settings.", {
+  chain: oneOf(chains, { about: "The chain that the pool mines on; nodes and addresses must belong to it." }),
+  dataDirectory: path({
+    about: "Where the pool keeps what it must not lose: found blocks, templates in use, counters, keys.",
+    default: "./data",
+  }),
+  nodes: list(node, {
+    about: "Bitcoin nodes: the first that works gives the templates, found blocks go to all.",
+    minItems: 1,
+    maxItems: 16,
+  }),
+  pool: group("Who is paid, and how the pool signs its blocks.", {
+    address: text({ about: "The pool's own address: the block reward goes here.", maxBytes: 128 }),
+    split: list(splitEntry, {
+      about: "Further addresses of the pool's own that share the reward; the rest goes to pool.address.",
+      minItems: 0,
+      maxItems: 16,
+      default: [],
+    }),
+    tag: text({ about: "Text in the coinbase that names the pool.", default: "/Penstock/", maxBytes: 40 }),
+    feePercent: number({
+      about: "What the pool keeps of each block reward.",
+      unit: "percent",
+      default: 1,
+      min: 0,
+      max: 100,
+      decimals: percentDecimals,
+    }),
+    scheme: oneOf(["pplns", "solo"], { about: "How rewards are shared out.", default: "pplns" }),
+    frontEnd: wholeNumber({
+      about:
+        "Number of this machine among the pool's front ends, distinct on each: the top byte of extranonce1.",
+      default: 0,
+      min: 0,
+      max: 255,
+    }),
+  }),
+  pplns: group("The window of work that a block's reward is shared over.", {
+    windowMultiple: number({
+      about: "Length of the window as a multiple of the work that the network needs for one block.",
+      unit: "blocks' work",
+      default: 4,
+      min: 0.001,
+      max: 1000,
+      decimals: 3,
+    }),
+  }),
+  template: group("Block templates.", {
+    refreshSeconds: number({
+      about: "How often miners get a fresh job while the tip stays.",
+      unit: "seconds",
+      default: 25,
+      min: 1,
+      max: 30,
+    }),
+    maxAgeSeconds: number({
+      about:
+        "When no node has given a template for this long, the pool stops listening so that miners use their backup.",
+      unit: "seconds",
+      default: 600,
+      min: 60,
+      max: 86_400,
+    }),
+  }),
+  stratum: group("The port that miners connect to.", {
+    listen: list(listenAddress({ about: "HOST:PORT." }), {
+      about: "Addresses that miners connect to.",
+      minItems: 1,
+      maxItems: 16,
+      default: ["0.0.0.0:3333"],
+    }),
+    workers: autoOr({
+      about: "Processes that serve miners; auto: one less than the machine has cores, at least one.",
+      unit: "processes",
+      min: 1,
+      max: 250,
+    }),
+    difficulty,
+    staleGraceSeconds: number({
+      about:
+        "How long a share on the previous tip still counts after the connection was sent a job on the new one.",
+      unit: "seconds",
+      default: 3,
+      min: 0,
+      max: 30,
+    }),
+    resumeSeconds: number({
+      about: "How long a closed session can be taken up again by its id.",
+      unit: "seconds",
+      default: 600,
+      min: 0,
+      max: 86_400,
+    }),
+    authorityKeyFile: path({
+      about: "Key that proves the pool's identity to Stratum V2 miners; unused until this version speaks V2.",
+      inDataDirectory: "authority.key",
+    }),
+    limits,
+  }),
+  journal: group("The write-ahead journal of accepted shares: the source of truth.", {
+    directory: path({
+      about: "Folder of the journal; best on a disk of its own.",
+      inDataDirectory: "journal",
+    }),
+    durability: oneOf(["fsync", "os"], {
+      about:
+        "fsync: a share is acknowledged when it is on the disk; os: when the kernel has it, lost in a power cut.",
+      default: "fsync",
+    }),
+    segmentMegabytes: wholeNumber({
+      about: "Size at which the journal goes on in a new file.",
+      unit: "MiB",
+      default: 64,
+      min: 1,
+      max: 1024,
+    }),
+    retentionDays: number({
+      about:
+        "How long segments that the ledger has applied are kept; at least as far back as database backups reach.",
+      unit: "days",
+      default: 90,
+      min: 0,
+      max: 36_500,
+    }),
+    alarmFreeMegabytes: wholeNumber({
+      about: "Free space below which the pool raises the alarm.",
+      unit: "MiB",
+      default: 2048,
+      min: 1,
+      max: 1_000_000_000,
+    }),
+    refuseFreeMegabytes: wholeNumber({
+      about:
+        "Free space below which the pool refuses shares and stops listening, so that miners use their backup.",
+      unit: "MiB",
+      default: 256,
+      min: 1,
+      max: 1_000_000_000,
+    }),
+    maxQueuedBytes: wholeNumber({
+      about:
+        "Most bytes of shares that wait for the disk in one worker process; beyond it shares are refused.",
+      unit: "bytes",
+      default: 67_108_864,
+      min: 65_536,
+      max: 1_073_741_824,
+    }),
+  }),
+  ledger: group("From the journal to the books.", {
+    shareRetentionDays: number({
+      about: "How long single shares stay in the database; their sums stay for ever.",
+      unit: "days",
+      default: 30,
+      min: 1,
+      max: 36_500,
+    }),
+    batchRecords: wholeNumber({
+      about: "Most journal records that one database transaction applies.",
+      unit: "records",
+      default: 10_000,
+      min: 1,
+      max: 1_000_000,
+    }),
+  }),
+  database: group("Postgres, 15 or newer.", {
+    url: serverUrl(["postgres", "postgresql"], ["embedded"], {
+      about: "The database; embedded: a Postgres that the pool runs itself, below dataDirectory.",
+      default: "embedded",
+    }),
+  }),
+  redis: group("Only for many front ends that share one ledger.", {
+    url: orNull(serverUrl(["redis", "rediss"], [], { about: "The Redis server; unused in this version." })),
+  }),
+  http: group("Health and metrics.", {
+    listen: listenAddress({
+      about: "Address of /metrics, /livez and /readyz.",
+      default: "127.0.0.1:8080",
+    }),
+  }),
+  log: group("Log lines: JSON on standard output.", {
+    level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
+      about: "The least severe lines that are written.",
+      default: "info",
+    }),
+  }),
+});
+
+export type Config = ValueOf<typeof schema>;
