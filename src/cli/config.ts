@@ -1,7 +1,7 @@
 /** `penstock config check [FILE]`: every fault at once, or the effective settings and who is paid. */
 import { parseArgs } from "node:util";
 import type { Config } from "../config/index.ts";
-import { configFileOf, faultText, feeMillionths, payees, printConfig, readConfig } from "../config/index.ts";
+import { configFileOf, faultsText, feeMillionths, payees, printConfig, readConfig } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
 
 export interface Io {
@@ -26,19 +26,14 @@ export async function runConfig(args: readonly string[], io: Io = process): Prom
     io.stdout.write(usage);
     return 0;
   }
-  const file = configFileOf(request);
   try {
-    const parsed = await readConfig(request);
+    const parsed = await readConfig(request.file);
     if (parsed.ok) {
       io.stdout.write(`${printConfig(parsed.config)}\n${payeeLines(parsed.config)}`);
       return 0;
     }
-    const count = parsed.faults.length;
-    const lines = parsed.faults.map((fault) => `  ${faultText(fault)}\n`);
-    io.stderr.write(
-      `${file} has ${count === 1 ? "a fault" : `${count} faults`}:\n${lines.join("")}` +
-        "Every setting is described in docs/configuration.md.\n",
-    );
+    io.stderr.write(faultsText(configFileOf(request.file), parsed.faults));
+    io.stderr.write("Every setting is described in docs/configuration.md.\n");
   } catch (error) {
     if (!(error instanceof PoolError)) throw error;
     io.stderr.write(`${describeError(error)}\n`);

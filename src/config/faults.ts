@@ -16,7 +16,13 @@ export function pathText(parts: readonly PathPart[]): string {
     .join("");
 }
 
-/** One line for a person: place, setting, trouble. */
+/** For a person: the file, then a line for each fault. */
+export function faultsText(file: string, faults: readonly Fault[]): string {
+  const count = faults.length === 1 ? "a fault" : `${faults.length} faults`;
+  return `${file} has ${count}:\n${faults.map((fault) => `  ${faultText(fault)}\n`).join("")}`;
+}
+
+/** Place, setting, trouble. */
 export function faultText(fault: Fault): string {
   const line = fault.line === undefined ? "" : `line ${fault.line}: `;
   return fault.path === "" ? `${line}${fault.message}` : `${line}${fault.path}: ${fault.message}`;

@@ -2,8 +2,8 @@ export { feeMillionths, millionthsOfPercent, payees, windowThousandths, workerCo
 export type { ListenAddress } from "./endpoints.ts";
 export { printListen } from "./endpoints.ts";
 export { type Environment, environmentVariables, processEnvironment } from "./environment.ts";
-export { type Fault, faultText } from "./faults.ts";
-export { configFileOf, type LoadOptions, loadConfig, readConfig } from "./load.ts";
+export { type Fault, faultsText } from "./faults.ts";
+export { configFileOf, loadConfig, readConfig } from "./load.ts";
 export { type ParsedConfig, parseConfig } from "./parse.ts";
 export { printConfig, secretsOf } from "./print.ts";
 export type { Config } from "./schema.ts";

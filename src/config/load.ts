@@ -2,20 +2,17 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { PoolError } from "../errors.ts";
 import { type Environment, processEnvironment } from "./environment.ts";
-import { faultText } from "./faults.ts";
+import { faultsText } from "./faults.ts";
 import type { ParsedConfig } from "./parse.ts";
 import { parseConfig } from "./parse.ts";
 import { maxFileBytes } from "./read-yaml.ts";
 import type { Config } from "./schema.ts";
 
-export interface LoadOptions {
-  /** As given on the command line; else PENSTOCK_CONFIG, else penstock.yaml in the working directory. */
-  readonly file?: string | undefined;
-  readonly environment?: Environment;
-}
-
-/** Absolute path of the configuration file that these options mean. */
-export function configFileOf({ file, environment = processEnvironment() }: LoadOptions): string {
+/**
+ * Absolute path of the configuration file.
+ * @param file As given on the command line; else PENSTOCK_CONFIG, else penstock.yaml in the working directory.
+ */
+export function configFileOf(file?: string, environment: Environment = processEnvironment()): string {
   return resolve(file ?? (environment["PENSTOCK_CONFIG"] || "penstock.yaml"));
 }
 
@@ -23,25 +20,23 @@ export function configFileOf({ file, environment = processEnvironment() }: LoadO
  * @throws PoolError CONFIG_INVALID with every fault, one a line; CONFIG_NOT_FOUND or CONFIG_UNREADABLE if there is no
  * such file or it cannot be read.
  */
-export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
-  const file = configFileOf(options);
-  const parsed = await readConfig(options);
+export async function loadConfig(file?: string, environment?: Environment): Promise<Config> {
+  const parsed = await readConfig(file, environment);
   if (parsed.ok) return parsed.config;
-  const { faults } = parsed;
   throw new PoolError(
     "CONFIG_INVALID",
-    `${file} has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults
-      .map((fault) => `  ${faultText(fault)}`)
-      .join("\n")}\n`,
+    faultsText(configFileOf(file, environment), parsed.faults),
     "Every setting is described in docs/configuration.md.",
   );
 }
 
 /** The same, with the faults as data. */
-export async function readConfig(options: LoadOptions = {}): Promise<ParsedConfig> {
-  const file = configFileOf(options);
-  const source = await readSource(file);
-  return parseConfig(source, dirname(file), options.environment ?? processEnvironment());
+export async function readConfig(
+  file?: string,
+  environment: Environment = processEnvironment(),
+): Promise<ParsedConfig> {
+  const path = configFileOf(file, environment);
+  return parseConfig(await readSource(path), dirname(path), environment);
 }
 
 async function readSource(file: string): Promise<string> {

@@ -22,26 +22,12 @@ const node = group("A Bitcoin node (Bitcoin Core or Knots, 27 or newer).", {
   zmq: orNull(
     zmqUrl({ about: "The node's zmqpubhashblock address: news of a block without waiting for a poll." }),
   ),
-  pollSeconds: number({
-    about: "How often the node is asked for its tip, beside ZMQ and long polling.",
-    unit: "seconds",
-    default: 1,
-    min: 0.1,
-    max: 60,
-  }),
   timeoutSeconds: number({
     about: "How long an ordinary RPC call may take before the node counts as not answering.",
     unit: "seconds",
-    default: 10,
+    default: 5,
     min: 0.5,
     max: 300,
-  }),
-  submitTimeoutSeconds: number({
-    about: "How long the node may take to answer a submitted block before it is submitted again.",
-    unit: "seconds",
-    default: 60,
-    min: 1,
-    max: 600,
   }),
 });
 
@@ -158,6 +144,34 @@ const limits = group("Bounds that keep one peer from costing the others anything
     min: 1,
     max: 100_000,
   }),
+  writeSeconds: number({
+    about: "How long a client may leave what was sent to it unread.",
+    unit: "seconds",
+    default: 30,
+    min: 1,
+    max: 3600,
+  }),
+  workers: wholeNumber({
+    about: "Worker names that all connections of one worker process may authorize.",
+    unit: "names",
+    default: 262_144,
+    min: 1,
+    max: 10_000_000,
+  }),
+  malformedLines: wholeNumber({
+    about: "Lines in a row that make no sense before the connection is closed.",
+    unit: "lines",
+    default: 10,
+    min: 1,
+    max: 1000,
+  }),
+  pendingAnswers: wholeNumber({
+    about: "Shares of one connection that wait for the disk before nothing more is read from it for a while.",
+    unit: "shares",
+    default: 4096,
+    min: 1,
+    max: 1_000_000,
+  }),
   seenShares: wholeNumber({
     about:
       "Hashes of accepted shares that a worker process remembers to refuse duplicates; some 50 bytes each when used.",
@@ -217,6 +231,13 @@ export const schema = group("Penstock's settings.", {
     }),
   }),
   template: group("Block templates.", {
+    pollSeconds: number({
+      about: "How often each node is asked for its tip, beside ZMQ and long polling.",
+      unit: "seconds",
+      default: 1,
+      min: 0.1,
+      max: 60,
+    }),
     refreshSeconds: number({
       about: "How often miners get a fresh job while the tip stays.",
       unit: "seconds",
