@@ -1,0 +1,353 @@
+import type { Chain } from "../bitcoin/address.ts";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../log/index.ts";
+import {
+  type ChainInfo,
+  chainNames,
+  type HeaderAnswer,
+  isPublicNetwork,
+  readChainInfo,
+  readHash,
+  readHeader,
+  readNetworkInfo,
+  type Tip,
+  tipOf,
+} from "./answers.ts";
+import { NodeError, type NodeFault } from "./errors.ts";
+import { type CallOptions, type NodeRpc, openRpc, type RpcOptions } from "./rpc.ts";
+import { readSubmitFailure, readSubmitResult, type SubmitAnswer } from "./submit-answer.ts";
+import { type BlockSubscription, subscribeBlocks } from "./zmq.ts";
+
+/**
+ * One node's states:
+ *
+ *   starting ──► healthy ◄──► (any fault of a call or of a health check)
+ *
+ * A fault of any call counts at once. Only a whole health check leads back to healthy: right chain, synchronised, with
+ * peers where the chain has a public network, and a tip whose header the node gave us.
+ */
+export type NodeState = "starting" | "healthy" | Exclude<NodeFault, "rpc-error">;
+
+/** Which of the ways to hear of a block was first. */
+export type TipSource = "zmq" | "longpoll" | "poll";
+
+export interface NodeOptions extends RpcOptions {
+  /** tcp://HOST:PORT of `zmqpubhashblock`; not used when undefined. */
+  readonly zmq?: string | undefined;
+}
+
+export interface NodeMetrics {
+  state(node: string, state: NodeState): void;
+  height(node: string, height: number): void;
+  /** A failed call, `rpc-error` among them. */
+  fault(node: string, fault: NodeFault): void;
+  callSeconds(method: string, seconds: number): void;
+  zmqMissed(node: string, messages: number): void;
+}
+
+export interface WatchOptions {
+  readonly chain: Chain;
+  /** Between two questions for the tip. */
+  readonly pollMs: number;
+  /** Between two health checks. */
+  readonly healthMs: number;
+  /** An answer that takes longer makes the node slow: another one is preferred while it is. */
+  readonly slowMs: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics?: NodeMetrics | undefined;
+  /** State, slowness or tip changed, or time has passed. */
+  readonly onChange: (source: TipSource) => void;
+}
+
+/** How long a node is not asked for templates after it gave one that we refused. */
+const distrustMs = 30_000;
+const submitTimeoutMs = 30_000;
+const oldestVersion = 270_000;
+
+export class WatchedNode {
+  readonly name: string;
+  readonly #rpc: NodeRpc;
+  readonly #options: WatchOptions;
+  readonly #subscription: BlockSubscription | undefined;
+  readonly #closing = new AbortController();
+  #state: NodeState = "starting";
+  #tip: Tip | undefined;
+  #slow = false;
+  #greeted = false;
+  #usableSinceMs = 0;
+  #checkedMs = Number.NEGATIVE_INFINITY;
+  #distrustedUntilMs = Number.NEGATIVE_INFINITY;
+  #adopting: { readonly displayHash: string; readonly done: Promise<void> } | undefined;
+  #hurried = false;
+  #wake: () => void = () => {};
+  #lastFailure: unknown;
+  /** Aborted when the connection to this node is worth nothing any more. */
+  #session = new AbortController();
+
+  /** @throws PoolError NODE_URL_INVALID */
+  constructor(node: NodeOptions, options: WatchOptions) {
+    this.#options = options;
+    this.#rpc = openRpc(node);
+    this.name = this.#rpc.name;
+    options.metrics?.state(this.name, this.#state);
+    if (node.zmq !== undefined && node.zmq !== "") this.#subscription = this.#subscribe(node.zmq);
+    void this.#watch();
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  get tip(): Tip | undefined {
+    return this.#tip;
+  }
+
+  /** Templates and tips of this node count. */
+  get usable(): boolean {
+    return this.#state === "healthy" && this.#tip !== undefined && !this.distrusted;
+  }
+
+  get distrusted(): boolean {
+    return this.#options.clock.monotonicMs() < this.#distrustedUntilMs;
+  }
+
+  /** It has not answered for a while; it may be hanging. */
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  /** Since when it has been healthy and quick without a break, on the monotonic clock. */
+  get usableSinceMs(): number {
+    return this.#usableSinceMs;
+  }
+
+  /** @throws NodeError */
+  call(method: string, parameters: readonly unknown[] = []): Promise<unknown> {
+    return this.#observed(method, () => this.#rpc.call(method, parameters));
+  }
+
+  /** @throws NodeError, or the signal's reason */
+  callDirect(method: string, parameters: readonly unknown[], options: CallOptions): Promise<unknown> {
+    return this.#observed(method, () => this.#rpc.callDirect(method, parameters, options));
+  }
+
+  /** A call that may wait for hours; ends with NodeError disconnected as soon as the node is known to be in trouble. */
+  async callPatiently(method: string, parameters: readonly unknown[]): Promise<unknown> {
+    const { signal } = this.#session;
+    // Not observed: this waiting is no measure of the node, and its end by our own abort is no news.
+    return this.#rpc.callDirect(method, parameters, { timeoutMs: 24 * 3_600_000, signal });
+  }
+
+  /** @returns undefined if this node does not know the block. @throws NodeError */
+  async header(displayHash: string): Promise<HeaderAnswer | undefined> {
+    try {
+      return readHeader(this.name, await this.call("getblockheader", [displayHash]));
+    } catch (error) {
+      if (error instanceof NodeError && error.rpcCode === -5) return undefined; // RPC_INVALID_ADDRESS_OR_KEY
+      throw error;
+    }
+  }
+
+  /** Submits a block in whatever state the node is: a node in trouble may still be able to spread it. */
+  async submitBlock(blockHex: string): Promise<SubmitAnswer> {
+    try {
+      const options = { timeoutMs: submitTimeoutMs, signal: this.#closing.signal };
+      return readSubmitResult(await this.callDirect("submitblock", [blockHex], options));
+    } catch (error) {
+      if (this.#closing.signal.aborted) return { kind: "unknown", reason: "closing" };
+      return readSubmitFailure(error);
+    }
+  }
+
+  /** A failure of this node that was seen elsewhere. */
+  noteFailure(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /** Its template was refused: others are asked for a while. */
+  distrust(): void {
+    this.#distrustedUntilMs = this.#options.clock.monotonicMs() + distrustMs;
+    this.#options.onChange("poll");
+  }
+
+  /** Somebody said that this is the node's tip: believed once the node confirms it. Never rejects. */
+  noteTip(displayHash: string, source: TipSource): Promise<void> {
+    if (displayHash === this.#tip?.displayHash) return Promise.resolve();
+    if (displayHash === this.#adopting?.displayHash) return this.#adopting.done;
+    const done = this.#adopt(displayHash, source)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        if (this.#adopting?.done === done) this.#adopting = undefined;
+      });
+    this.#adopting = { displayHash, done };
+    return done;
+  }
+
+  /** Asks for the tip now rather than at the next poll. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#wake();
+  }
+
+  close(): void {
+    this.#closing.abort(new NodeError("disconnected", "The pool is closing."));
+    this.#session.abort(this.#closing.signal.reason);
+    this.#subscription?.close();
+    this.#rpc.close();
+    this.#wake();
+  }
+
+  /** Only a block that is the tip at this moment counts: one confirmation; so late or early news do no harm. */
+  async #adopt(displayHash: string, source: TipSource): Promise<void> {
+    const header = await this.header(displayHash);
+    if (header?.confirmations !== 1 || displayHash === this.#tip?.displayHash) {
+      if (header !== undefined && header.confirmations !== 1) this.hurry();
+      return;
+    }
+    this.#tip = tipOf(header);
+    this.#options.metrics?.height(this.name, header.height);
+    this.#options.onChange(source);
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      this.#hurried = false;
+      await this.#check();
+      this.#options.onChange("poll");
+      await this.#pause();
+    }
+  }
+
+  async #check(): Promise<void> {
+    const slowTimer = setTimeout(() => this.#setSlow(true), this.#options.slowMs);
+    try {
+      const due = this.#options.clock.monotonicMs() - this.#checkedMs >= this.#options.healthMs;
+      if (due || this.#state !== "healthy") await this.#checkHealth();
+      else await this.noteTip(readHash(this.name, await this.call("getbestblockhash")), "poll");
+      this.#setSlow(false);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      clearTimeout(slowTimer);
+    }
+  }
+
+  async #checkHealth(): Promise<void> {
+    const info = readChainInfo(this.name, await this.call("getblockchaininfo"));
+    this.#requireChain(info);
+    this.#requireSynchronised(info);
+    if (isPublicNetwork(this.#options.chain) || !this.#greeted) await this.#checkNetwork();
+    if (info.bestblockhash !== this.#tip?.displayHash) await this.#adopt(info.bestblockhash, "poll");
+    this.#checkedMs = this.#options.clock.monotonicMs();
+    this.#setState("healthy");
+  }
+
+  #requireChain({ chain }: ChainInfo): void {
+    const expected = chainNames[this.#options.chain];
+    if (chain === expected) return;
+    throw new NodeError("wrong-chain", `bitcoind at ${this.name} is on chain "${chain}", not "${expected}".`);
+  }
+
+  #requireSynchronised({ initialblockdownload, blocks, headers }: ChainInfo): void {
+    if (!initialblockdownload || (blocks >= headers && !isPublicNetwork(this.#options.chain))) return;
+    throw new NodeError(
+      "initial-download",
+      `bitcoind at ${this.name} is downloading the chain (${blocks} of ${headers} blocks).`,
+    );
+  }
+
+  async #checkNetwork(): Promise<void> {
+    const { version, subversion, connections } = readNetworkInfo(
+      this.name,
+      await this.call("getnetworkinfo"),
+    );
+    if (!this.#greeted) {
+      this.#greeted = true;
+      const fields = { event: "node-connected", node: this.name, version, subversion };
+      this.#options.log.info(fields, "Connected to the node.");
+      if (version < oldestVersion) {
+        this.#options.log.warn(
+          { ...fields, event: "node-version-old" },
+          "This node is older than version 27.",
+        );
+      }
+    }
+    if (connections === 0 && isPublicNetwork(this.#options.chain)) {
+      throw new NodeError("no-peers", `bitcoind at ${this.name} is connected to no other node.`);
+    }
+  }
+
+  async #observed(method: string, run: () => Promise<unknown>): Promise<unknown> {
+    const startMs = this.#options.clock.monotonicMs();
+    try {
+      return await run();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    } finally {
+      this.#options.metrics?.callSeconds(method, (this.#options.clock.monotonicMs() - startMs) / 1_000);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closing.signal.aborted || error === this.#lastFailure) return;
+    if (!(error instanceof NodeError)) throw error;
+    this.#lastFailure = error; // it passes here where it arose and again where it ends a check
+    this.#options.metrics?.fault(this.name, error.fault);
+    if (error.fault === "rpc-error") return;
+    this.#setState(error.fault, error);
+    this.#session.abort(error);
+    this.#session = new AbortController();
+  }
+
+  #setState(state: NodeState, error?: NodeError): void {
+    if (state === this.#state || this.#closing.signal.aborted) return;
+    const previous = this.#state;
+    this.#state = state;
+    this.#options.metrics?.state(this.name, state);
+    const fields = { event: "node-state", node: this.name, state, previous };
+    if (state === "healthy") {
+      this.#usableSinceMs = this.#options.clock.monotonicMs();
+      this.#options.log.info({ ...fields, height: this.#tip?.height }, "The node is healthy.");
+    } else {
+      const level = state === "wrong-chain" || state === "unauthorized" ? "error" : "warn";
+      this.#options.log[level]({ ...fields, code: error?.code }, `${error?.message} ${error?.hint}`);
+    }
+    this.#options.onChange("poll");
+  }
+
+  #setSlow(slow: boolean): void {
+    if (slow === this.#slow) return;
+    this.#slow = slow;
+    this.#usableSinceMs = this.#options.clock.monotonicMs();
+    this.#options.onChange("poll");
+  }
+
+  #subscribe(endpoint: string): BlockSubscription {
+    return subscribeBlocks({
+      endpoint,
+      node: this.name,
+      log: this.#options.log,
+      onHash: (displayHash) => void this.noteTip(displayHash, "zmq"),
+      onGap: (missed) => {
+        if (missed > 0) this.#options.metrics?.zmqMissed(this.name, missed);
+        this.hurry();
+      },
+    });
+  }
+
+  /** Until the next poll, or until somebody is in a hurry. */
+  #pause(): Promise<void> {
+    if (this.#closing.signal.aborted || this.#hurried) return Promise.resolve();
+    const { pollMs, healthMs } = this.#options;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake(), Math.min(pollMs, healthMs));
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = () => {};
+        resolve();
+      };
+    });
+  }
+}
