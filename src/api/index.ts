@@ -1,0 +1,1 @@
+export { type Api, type ApiOptions, type Readiness, startApi } from "./server.ts";

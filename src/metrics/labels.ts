@@ -1,0 +1,73 @@
+/** The closed lists of label values. Modules own the words; test/unit/metrics/labels.test.ts keeps these the same. */
+export const protocols = ["v1", "v2"] as const;
+
+/** What a share is answered with: accepted, or a reason of protocol/reasons.ts. */
+export const shareResults = [
+  "accepted",
+  "job-not-found",
+  "stale",
+  "duplicate",
+  "low-difficulty",
+  "unauthorized",
+  "not-subscribed",
+  "malformed",
+  "ntime-out-of-range",
+  "version-bits-not-allowed",
+  "unavailable",
+] as const;
+
+/** Whether shares can be made durable: all well, little space left, no more shares taken, a write failed. */
+export const journalStates = ["ok", "alarm", "refusing", "failed"] as const;
+
+export const jobKinds = ["first", "full"] as const;
+
+/** States of a node and why calls fail, as node/ has them. */
+export const nodeStates = [
+  "starting",
+  "healthy",
+  "refused",
+  "disconnected",
+  "timeout",
+  "unauthorized",
+  "http-error",
+  "malformed",
+  "warming-up",
+  "initial-download",
+  "no-peers",
+  "wrong-chain",
+] as const;
+export const nodeFaults = [
+  ...nodeStates.filter((state) => state !== "starting" && state !== "healthy"),
+  "rpc-error",
+] as const;
+
+export const tipSources = ["zmq", "longpoll", "poll"] as const;
+
+export const disconnectCauses = [
+  "peer",
+  "http",
+  "not-stratum",
+  "line-too-long",
+  "garbage",
+  "subscribe-timeout",
+  "authorize-timeout",
+  "idle",
+  "slow-reader",
+  "write-timeout",
+  "unavailable",
+  "failed",
+  "suspended",
+  "shutdown",
+] as const;
+
+export const connectionRefusals = ["connections", "connections-per-address", "connection-rate"] as const;
+
+export const difficultyCauses = ["vardiff", "suggested", "network"] as const;
+
+export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
+
+/** What one node says to one block. */
+export const submissionResults = ["accepted", "unknown", "refused"] as const;
+
+/** What a node says to a job's shape in proposal mode; `failed`: it could not be asked. */
+export const proposalResults = ["accepted", "refused", "failed"] as const;
