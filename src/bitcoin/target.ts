@@ -19,6 +19,8 @@ export interface Target {
 
 const maxTarget = (1n << 256n) - 1n;
 const maxWork = (1n << 128n) - 1n;
+/** The hardest target whose work fits 128 bits. */
+const hardestTarget = 1n << 128n;
 /** Target of difficulty 1 (`pdiff`): 0xffff * 2^208. */
 const difficultyOne = 0xffffn << 208n;
 
@@ -83,23 +85,26 @@ export function targetFromBits(bits: number): Target {
  * @throws PoolError DIFFICULTY_OUT_OF_RANGE unless d is positive and finite and its target's work fits 128 bits.
  */
 export function targetFromDifficulty(difficulty: number): Target {
-  if (!Number.isFinite(difficulty) || difficulty <= 0) {
-    throw new PoolError(
-      "DIFFICULTY_OUT_OF_RANGE",
-      `difficulty ${difficulty} is not a positive number.`,
-      "Use a positive, finite difficulty.",
-    );
-  }
+  if (!Number.isFinite(difficulty) || difficulty <= 0) throw outOfRange(difficulty, "not a positive number");
   const { numerator, denominator } = exactFraction(difficulty);
   const value = (difficultyOne * denominator) / numerator;
+  if (value < hardestTarget) throw outOfRange(difficulty, "harder than anything on any chain");
   return targetOf(value > maxTarget ? maxTarget : value);
 }
 
-/** Difficulty of a target as a double, for people and V1's wire only. */
+function outOfRange(difficulty: number, why: string): PoolError {
+  return new PoolError(
+    "DIFFICULTY_OUT_OF_RANGE",
+    `difficulty ${difficulty} is ${why}.`,
+    "Use a positive difficulty below 1e28.",
+  );
+}
+
+/** Difficulty of a target as the nearest double, for people and V1's wire only. */
 export function difficultyOf(target: Target): number {
   if (target.value === 0n) return Number.POSITIVE_INFINITY;
-  // 64 bits of precision below the quotient, more than a double holds.
-  return Number((difficultyOne << 64n) / target.value) / 2 ** 64;
+  // The easiest target is 2^-32: 96 bits of precision or more, and a double holds 53.
+  return Number((difficultyOne << 128n) / target.value) / 2 ** 128;
 }
 
 /** The double as an exact fraction of two integers: IEEE 754 doubles are mantissa * 2^exponent. */
@@ -113,6 +118,7 @@ function exactFraction(value: number): { numerator: bigint; denominator: bigint 
   return { numerator: BigInt(scaled), denominator };
 }
 
+/** @throws RangeError if the value does not fit. */
 export function bytesLittleEndian(value: bigint, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let rest = value;
@@ -120,6 +126,7 @@ export function bytesLittleEndian(value: bigint, length: number): Uint8Array {
     bytes[i] = Number(rest & 0xffn);
     rest >>= 8n;
   }
+  if (rest !== 0n) throw new RangeError(`${value} does not fit ${length} bytes`);
   return bytes;
 }
 

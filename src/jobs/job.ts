@@ -27,6 +27,7 @@ export interface JobData {
   readonly witness: boolean;
   /** 32 bytes each, from the deepest level up. */
   readonly merkleBranch: readonly Uint8Array[];
+  /** Without the coinbase. */
   readonly transactionCount: number;
   readonly rewardSats: bigint;
   /** Miners must drop earlier work: the first job on a new tip. */

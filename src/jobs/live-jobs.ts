@@ -1,3 +1,5 @@
+import { targetFromBits } from "../bitcoin/target.ts";
+import { PoolError } from "../errors.ts";
 import type { Addon, PreparedJob } from "../native/addon.ts";
 import type { JobData } from "./job.ts";
 
@@ -8,14 +10,97 @@ export interface LiveJob {
 }
 
 export interface LiveJobsOptions {
-  readonly addon: Addon;
+  readonly addon: Pick<Addon, "prepareJob">;
   /** Hard bound; beyond it the oldest retired jobs go and their shares are `job-not-found`. */
   readonly maxJobs: number;
+  /**
+   * No job of a tip below this one is held any more, so none of its shares can be credited again: what was remembered
+   * of them may go. Called after those jobs went.
+   */
+  readonly onTipsDropped: (oldestTipNumber: number) => void;
 }
 
 /** The jobs that can still be judged: retired, not deleted, when a newer one comes. */
 export interface LiveJobs {
   readonly current: LiveJob | undefined;
+  /** How many jobs are held. */
+  readonly size: number;
+  /** @throws PoolError JOB_OUT_OF_ORDER unless number rises and tipNumber does not fall. */
   add(data: JobData): LiveJob;
   get(number: number): LiveJob | undefined;
+}
+
+/** The current tip and two before it: after a short reorganisation and back, old shares are still known. */
+export const tipsHeld = 3;
+
+export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
+  const { addon, maxJobs } = options;
+  if (!(maxJobs >= 1)) throw new RangeError(`maxJobs is ${maxJobs}; the current job must have room`);
+  /** In the order in which they came, which is the order of their numbers. */
+  const jobs = new Map<number, LiveJob>();
+  /** Numbers of the last tips, oldest first. */
+  let tips: readonly number[] = [];
+  let current: LiveJob | undefined;
+
+  function add(data: JobData): LiveJob {
+    assertOrder(data, current?.data);
+    const job = { data, prepared: addon.prepareJob(nativeForm(data)) };
+    jobs.set(data.number, job);
+    const isNewTip = data.tipNumber !== current?.data.tipNumber;
+    current = job;
+    if (isNewTip) holdTip(data.tipNumber);
+    dropOldest();
+    return job;
+  }
+
+  function holdTip(tipNumber: number): void {
+    const before = tips.length;
+    tips = [...tips, tipNumber].slice(-tipsHeld);
+    const oldest = tips[0]!;
+    if (before < tips.length) return;
+    for (const [number, { data }] of jobs) if (data.tipNumber < oldest) jobs.delete(number);
+    options.onTipsDropped(oldest);
+  }
+
+  function dropOldest(): void {
+    for (const number of jobs.keys()) {
+      if (jobs.size <= maxJobs) return;
+      jobs.delete(number);
+    }
+  }
+
+  return {
+    get current() {
+      return current;
+    },
+    get size() {
+      return jobs.size;
+    },
+    add,
+    get: (number) => jobs.get(number),
+  };
+}
+
+function nativeForm(data: JobData) {
+  return {
+    version: data.version,
+    previousHash: data.previousHash,
+    bits: data.bits,
+    minTime: data.minTime,
+    coinbase1: data.coinbase1,
+    coinbase2: data.coinbase2,
+    merkleBranch: Buffer.concat(data.merkleBranch),
+    networkTarget: targetFromBits(data.bits).bytes,
+    tipNumber: data.tipNumber,
+  };
+}
+
+function assertOrder(next: JobData, current: JobData | undefined): void {
+  if (current === undefined) return;
+  if (next.number > current.number && next.tipNumber >= current.tipNumber) return;
+  throw new PoolError(
+    "JOB_OUT_OF_ORDER",
+    `Job ${next.number} of tip ${next.tipNumber} came after job ${current.number} of tip ${current.tipNumber}.`,
+    "This is a bug; please report it.",
+  );
 }

@@ -1,0 +1,220 @@
+/**
+ * The coinbase transaction, cut where a miner's extranonces go.
+ *
+ *   coinbase1   version 2 | 1 input, spending nothing | script length
+ *               | height (BIP 34) | node's auxiliary bytes | tag | push of 17 bytes: salt (5)
+ *   (miner)     extranonce1 (4), extranonce2 (8)
+ *   coinbase2   sequence | outputs: the reward's split, then the witness commitment | lock time
+ *
+ * The salt is the job's number, so no two jobs of this pool ever have the same coinbase: work cannot repeat when a
+ * reorganisation brings a tip back, nor after a restart. Everything after the height is pushed as data, so that no
+ * extranonce can ever count as a signature operation (BIP 22 advises it).
+ *
+ * Lock time height - 1 and a sequence that enforces it make it unique without reading its script (BIP 54, still a
+ * proposal). Every release of Bitcoin Core and Knots accepts that, and Core mines so itself since 30.
+ */
+import { coinbaseWitnessBytes, type Output } from "../bitcoin/block.ts";
+import { encodeVarint, u32LittleEndian, u64LittleEndian } from "../bitcoin/bytes.ts";
+import { headerLength } from "../bitcoin/header.ts";
+import { coinbaseScriptLength, legacySigops, pushData, pushHeight } from "../bitcoin/script.ts";
+import { PoolError } from "../errors.ts";
+import type { Template } from "../template/template.ts";
+import { extranonce1Length, extranonce2Length } from "./job.ts";
+import { checkRewardSplit, type RewardSplit, splitReward } from "./reward-split.ts";
+
+export interface CoinbaseSpec {
+  /** Who made the block, readable in it; UTF-8, at most `maxTagBytes`. */
+  readonly tag: string;
+  readonly split: RewardSplit;
+}
+
+/** What of a template the coinbase depends on. */
+export type CoinbaseTemplate = Pick<
+  Template,
+  | "height"
+  | "rewardSats"
+  | "transactions"
+  | "witnessCommitment"
+  | "coinbaseAux"
+  | "weightLimit"
+  | "sigopLimit"
+>;
+
+export interface CoinbaseParts {
+  /** The transaction without witness, up to extranonce1 and from behind extranonce2 on. */
+  readonly coinbase1: Buffer;
+  readonly coinbase2: Buffer;
+  /** Whether the block's coinbase carries the witness reserved value: exactly when it has a commitment. */
+  readonly witness: boolean;
+  /** In the block, with its witness, weight units. */
+  readonly weight: number;
+  /** Legacy count; each costs four of the block's limit. */
+  readonly sigops: number;
+}
+
+/** The height's push may grow to 5 bytes; this leaves the node 12 for its auxiliary bytes. */
+export const maxTagBytes = 64;
+
+/** Of the transaction without witness. Stock Antminers of the S19 class break above about that. */
+export const maxCoinbaseBytes = 750;
+
+export const saltLength = 5;
+
+const version = 2;
+const sequence = 0xfffffffe;
+const witnessScaleFactor = 4;
+const extranonceLength = extranonce1Length + extranonce2Length;
+
+/**
+ * At start: whether coinbases can be made of this at any height, with a commitment but without auxiliary bytes.
+ * @throws PoolError COINBASE_TAG_INVALID, REWARD_SPLIT_INVALID, COINBASE_TOO_LARGE.
+ */
+export function checkCoinbaseSpec(spec: CoinbaseSpec): void {
+  checkTag(spec.tag);
+  checkRewardSplit(spec.split);
+  buildCoinbase(worstTemplate, spec, Buffer.alloc(saltLength));
+}
+
+/**
+ * @param spec checked before by checkCoinbaseSpec.
+ * @param salt 5 bytes that no other job has.
+ * @throws PoolError COINBASE_SCRIPT_TOO_LONG, COINBASE_TOO_LARGE, COINBASE_OVER_WEIGHT, COINBASE_OVER_SIGOPS.
+ */
+export function buildCoinbase(
+  template: CoinbaseTemplate,
+  spec: CoinbaseSpec,
+  salt: Uint8Array,
+): CoinbaseParts {
+  const { witnessCommitment, height } = template;
+  const script = inputScript(template, spec.tag, salt);
+  const rewards = splitReward(template.rewardSats, spec.split);
+  assertSum(rewards, template.rewardSats);
+  const outputs =
+    witnessCommitment === undefined ? rewards : [...rewards, { valueSats: 0n, script: witnessCommitment }];
+
+  const coinbase1 = Buffer.concat([
+    u32LittleEndian(version),
+    Buffer.of(1),
+    nullOutpoint,
+    encodeVarint(script.length + extranonceLength),
+    script,
+  ]);
+  const coinbase2 = Buffer.concat([
+    u32LittleEndian(sequence),
+    encodeVarint(outputs.length),
+    ...outputs.flatMap(encodeOutput),
+    u32LittleEndian(Math.max(0, height - 1)),
+  ]);
+  const strippedBytes = coinbase1.length + extranonceLength + coinbase2.length;
+  const witness = witnessCommitment !== undefined;
+  const weight = strippedBytes * witnessScaleFactor + (witness ? coinbaseWitnessBytes : 0);
+  const inputSigops = legacySigops(Buffer.concat([script, Buffer.alloc(extranonceLength)]));
+  const sigops = outputs.reduce((sum, output) => sum + legacySigops(output.script), inputSigops);
+
+  checkSize(strippedBytes);
+  checkWeight(template, weight);
+  checkSigops(template, sigops);
+  return { coinbase1, coinbase2, witness, weight, sigops };
+}
+
+const nullOutpoint = Buffer.concat([Buffer.alloc(32), Buffer.alloc(4, 0xff)]);
+
+/** Up to where extranonce1 goes, with the opcode that pushes salt and extranonces in one piece. */
+function inputScript(template: CoinbaseTemplate, tag: string, salt: Uint8Array): Buffer {
+  if (salt.length !== saltLength) throw new RangeError(`a salt has ${saltLength} bytes, not ${salt.length}`);
+  const script = Buffer.concat([
+    pushHeight(template.height),
+    pushUnlessEmpty(template.coinbaseAux),
+    pushUnlessEmpty(Buffer.from(tag)),
+    Buffer.of(saltLength + extranonceLength),
+    salt,
+  ]);
+  const length = script.length + extranonceLength;
+  // The lower bound of 2 cannot be missed: the salt alone is longer.
+  if (length > coinbaseScriptLength.max) {
+    throw new PoolError(
+      "COINBASE_SCRIPT_TOO_LONG",
+      `The coinbase's input script would have ${length} bytes; ${coinbaseScriptLength.max} are allowed.`,
+      "Shorten pool.tag: the node wants auxiliary bytes in the coinbase, too.",
+    );
+  }
+  return script;
+}
+
+function pushUnlessEmpty(data: Uint8Array): Uint8Array {
+  return data.length === 0 ? data : pushData(data);
+}
+
+function encodeOutput({ valueSats, script }: Output): Uint8Array[] {
+  return [u64LittleEndian(valueSats), encodeVarint(script.length), script];
+}
+
+/** A block that claims less than it may is valid and the difference is gone for ever; one that claims more is not. */
+function assertSum(outputs: readonly Output[], rewardSats: bigint): void {
+  const sum = outputs.reduce((total, { valueSats }) => total + valueSats, 0n);
+  if (sum === rewardSats) return;
+  throw new PoolError(
+    "COINBASE_SUM_WRONG",
+    `The coinbase's outputs sum to ${sum} satoshi instead of ${rewardSats}.`,
+    "This is a bug; please report it.",
+  );
+}
+
+function checkTag(tag: string): void {
+  const bytes = Buffer.byteLength(tag);
+  const problem =
+    bytes > maxTagBytes
+      ? `has ${bytes} bytes; ${maxTagBytes} are allowed`
+      : /\p{C}/u.test(tag)
+        ? "has characters that cannot be printed"
+        : undefined;
+  if (problem === undefined) return;
+  throw new PoolError(
+    "COINBASE_TAG_INVALID",
+    `pool.tag ${problem}.`,
+    "Use a short readable text, as /Penstock/.",
+  );
+}
+
+function checkSize(strippedBytes: number): void {
+  if (strippedBytes <= maxCoinbaseBytes) return;
+  throw new PoolError(
+    "COINBASE_TOO_LARGE",
+    `The coinbase would have ${strippedBytes} bytes; common miners take no more than ${maxCoinbaseBytes}.`,
+    "Use fewer addresses in pool.split, or a shorter pool.tag.",
+  );
+}
+
+/** The node left room for a coinbase when it filled the template; whether it is enough shows only here. */
+function checkWeight({ transactions, weightLimit }: CoinbaseTemplate, weight: number): void {
+  const frame = (headerLength + encodeVarint(transactions.count + 1).length) * witnessScaleFactor;
+  const total = transactions.weight + frame + weight;
+  if (total <= weightLimit) return;
+  throw new PoolError(
+    "COINBASE_OVER_WEIGHT",
+    `The block would weigh ${total} units; ${weightLimit} are allowed, and the node filled ${transactions.weight}.`,
+    `Set blockreservedweight=${frame + weight} or more in bitcoin.conf, or use fewer addresses in pool.split.`,
+  );
+}
+
+function checkSigops({ transactions, sigopLimit }: CoinbaseTemplate, sigops: number): void {
+  const total = transactions.sigops + sigops * witnessScaleFactor;
+  if (total <= sigopLimit) return;
+  throw new PoolError(
+    "COINBASE_OVER_SIGOPS",
+    `The block would have ${total} signature operations; ${sigopLimit} are allowed, and the node used ${transactions.sigops}.`,
+    "Pay to SegWit addresses in pool.address and pool.split: their outputs have none.",
+  );
+}
+
+/** The longest height push, the commitment's usual length, and room for all else. */
+const worstTemplate: CoinbaseTemplate = {
+  height: 0x7fffffff,
+  // Enough that no output of any split is left out for being worth nothing.
+  rewardSats: 2_100_000_000_000_000n,
+  transactions: { count: 0, data: Buffer.alloc(0), txids: Buffer.alloc(0), weight: 0, sigops: 0 },
+  witnessCommitment: Buffer.concat([Buffer.from("6a24aa21a9ed", "hex"), Buffer.alloc(32)]),
+  coinbaseAux: Buffer.alloc(0),
+  weightLimit: 4_000_000,
+  sigopLimit: 80_000,
+};
