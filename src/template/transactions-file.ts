@@ -1,0 +1,130 @@
+/**
+ * A template's transactions on disk, for the worker that finds a block: `<directory>/<template id>.txs`.
+ *
+ *    0  magic   8 bytes, "penstxs1"
+ *    8  count   u32 little-endian, without the coinbase
+ *   12  length  u32 little-endian
+ *   16  data    the transactions with their witnesses, back to back
+ *
+ * Written under another name and renamed, so a reader sees all of it or nothing, also after kill -9. It is not synced:
+ * no job outlives a power cut, and a block that was found is synced whole, on its own, before anything else happens.
+ */
+import { readFileSync } from "node:fs";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PoolError } from "../errors.ts";
+import type { TemplateTransactions } from "./template.ts";
+
+export type StoredTransactions = Pick<TemplateTransactions, "count" | "data">;
+
+const magic = Buffer.from("penstxs1");
+const prefixLength = 16;
+const extension = ".txs";
+const temporaryExtension = ".txs-part";
+
+/**
+ * Resolves when readers can see the file. Jobs of the template go out after that, never before.
+ * @throws PoolError TRANSACTIONS_FILE_UNWRITABLE
+ */
+export async function writeTransactionsFile(
+  directory: string,
+  templateId: string,
+  { count, data }: StoredTransactions,
+): Promise<void> {
+  const path = pathOf(directory, templateId);
+  const temporary = join(directory, `${templateId}.${process.pid}${temporaryExtension}`);
+  const prefix = Buffer.alloc(prefixLength);
+  prefix.set(magic);
+  prefix.writeUInt32LE(count, 8);
+  prefix.writeUInt32LE(data.length, 12);
+  try {
+    await writeFile(temporary, [prefix, data]);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined); // the first failure is the one to tell
+    throw new PoolError(
+      "TRANSACTIONS_FILE_UNWRITABLE",
+      `Cannot write ${path}: ${(cause as Error).message}.`,
+      "Check that the data folder exists, is writable and has space.",
+      { cause },
+    );
+  }
+}
+
+/**
+ * In the caller's thread on purpose: a found block waits for nothing.
+ * @throws PoolError TRANSACTIONS_FILE_MISSING, TRANSACTIONS_FILE_DAMAGED
+ */
+export function readTransactionsFileSync(directory: string, templateId: string): StoredTransactions {
+  const path = pathOf(directory, templateId);
+  const bytes = readOrThrow(path);
+  const whole =
+    bytes.length >= prefixLength &&
+    bytes.subarray(0, magic.length).equals(magic) &&
+    bytes.readUInt32LE(12) === bytes.length - prefixLength;
+  if (whole) return { count: bytes.readUInt32LE(8), data: bytes.subarray(prefixLength) };
+  throw new PoolError(
+    "TRANSACTIONS_FILE_DAMAGED",
+    `${path} is not a whole file of transactions.`,
+    "Check the disk; the file is written in one piece.",
+  );
+}
+
+export interface PruneOptions {
+  /** Ids that a live job may still need. */
+  readonly keep: ReadonlySet<string>;
+  /** How many of the newest to keep besides. */
+  readonly newest: number;
+}
+
+/** Removes what no job needs, and what other runs left half written. Resolves to how many files went. */
+export async function pruneTransactionsFiles(
+  directory: string,
+  { keep, newest }: PruneOptions,
+): Promise<number> {
+  const names = await readdir(directory);
+  const others = names.filter((name) => name.endsWith(extension) && !keep.has(idOf(name)));
+  const surplus = (await byAge(directory, others)).slice(newest);
+  const unfinished = names.filter(
+    (name) => name.endsWith(temporaryExtension) && !name.endsWith(`.${process.pid}${temporaryExtension}`),
+  );
+  const doomed = [...surplus, ...unfinished];
+  await Promise.all(doomed.map((name) => rm(join(directory, name), { force: true })));
+  return doomed.length;
+}
+
+/** Newest first. */
+async function byAge(directory: string, names: readonly string[]): Promise<string[]> {
+  const aged = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      writtenNs: (await stat(join(directory, name), { bigint: true })).mtimeNs,
+    })),
+  );
+  return aged.sort((a, b) => (a.writtenNs < b.writtenNs ? 1 : -1)).map(({ name }) => name);
+}
+
+function idOf(name: string): string {
+  return name.slice(0, -extension.length);
+}
+
+/** The id becomes part of a path: a file name and nothing more. */
+function pathOf(directory: string, templateId: string): string {
+  if (!/^[A-Za-z0-9_-]{1,100}$/.test(templateId)) {
+    throw new RangeError(`${JSON.stringify(templateId.slice(0, 100))} cannot name a file`);
+  }
+  return join(directory, templateId + extension);
+}
+
+function readOrThrow(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new PoolError(
+      "TRANSACTIONS_FILE_MISSING",
+      `Cannot read ${path}: ${(cause as Error).message}.`,
+      "Nothing but the pool may remove files from its data folder.",
+      { cause },
+    );
+  }
+}
