@@ -63,7 +63,13 @@ function openClient(endpoint: HttpEndpoint, login: LoginSource, timeoutMs: numbe
   const client = new Client({ host: `http://${endpoint.name}`, logger: { debug() {} } });
   const limits = { timeoutMs, maxAnswerBytes: ordinaryAnswerBytes };
   const transport: { postAsync(options: { body: string }): Promise<HttpAnswer> } = {
-    postAsync: ({ body }) => postWithLogin(endpoint, login, body, limits),
+    async postAsync({ body }) {
+      const answer = await postWithLogin(endpoint, login, body, limits);
+      // bitcoin-core would take a list for the answers to a batch, which we never send.
+      if (answer.body.startsWith("["))
+        throw new NodeError("malformed", `${endpoint.name} answered with a list.`);
+      return answer;
+    },
   };
   Object.assign(client, { request: transport });
   return async (method: string, parameters: readonly unknown[]): Promise<unknown> => {
@@ -115,11 +121,14 @@ function readAnswer(name: string, method: string, answer: HttpAnswer): unknown {
   throw rpcError(name, method, code, String(message));
 }
 
+/** What bitcoin-core makes of an answer without `error`, which JSON-RPC 1.0 always has. */
+const noErrorMessage = "An error occurred while processing the RPC call to bitcoind";
+
 /** bitcoin-core throws RpcError with bitcoind's (negative) code or with the HTTP status, and the parser's own errors. */
 function asNodeError(name: string, method: string, error: unknown): NodeError {
   if (error instanceof NodeError) return error;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code !== "number" || code === -32700) {
+  if (typeof code !== "number" || code === -32700 || message === noErrorMessage) {
     return malformed(name, method, "is not a JSON-RPC answer", { cause: withoutText(error) });
   }
   return code >= 100
