@@ -82,14 +82,14 @@ const limits = group("Bounds that keep one peer from costing the others anything
     max: 1_000_000,
   }),
   connectionsPerAddress: wholeNumber({
-    about: "Open connections of one IP address.",
+    about: "Open connections of one IPv4 address or one IPv6 /64 network.",
     unit: "connections",
     default: 2000,
     min: 1,
     max: 1_000_000,
   }),
   newConnectionsPerAddressPerSecond: wholeNumber({
-    about: "New connections of one IP address within a second.",
+    about: "New connections of one such address within a second.",
     unit: "connections",
     default: 500,
     min: 1,

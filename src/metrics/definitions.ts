@@ -30,7 +30,7 @@ const recordCounts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_0
 const shares = {
   received: counter({
     name: "penstock_shares_received_total",
-    help: "Shares that miners sent and that were judged.",
+    help: "Shares that miners sent.",
     action: "Falls to zero while connections stay: miners get no jobs, see penstock_template_age_seconds.",
     labels: { protocol: protocols },
   }),
