@@ -1,0 +1,12 @@
+/** mining.suggest_difficulty [difficulty] → true */
+import type { Json } from "./json.ts";
+import { Malformed } from "./malformed.ts";
+
+/** @returns a positive, finite number. */
+export function decodeSuggestDifficulty(params: readonly Json[]): number | Malformed {
+  const [difficulty] = params;
+  if (typeof difficulty !== "number" || !Number.isFinite(difficulty) || difficulty <= 0) {
+    return new Malformed("the difficulty (1st parameter) must be a positive number");
+  }
+  return difficulty;
+}

@@ -1,0 +1,69 @@
+import type { Target } from "../bitcoin/target.ts";
+import { difficultyOf, targetFromBits, targetFromDifficulty } from "../bitcoin/target.ts";
+
+export interface DifficultyOptions {
+  /** Of a connection's first jobs. */
+  readonly start: number;
+  readonly min: number;
+  readonly max: number;
+  /** Whether difficulty follows the speed of the device. */
+  readonly vardiff: boolean;
+  readonly sharesPerMinute: number;
+}
+
+/**
+ * The highest difficulty whose target, computed from the double as a client computes it, is not below the network's:
+ * above it a device would keep a solved block to itself.
+ */
+export function networkDifficulty(networkTarget: Target): number {
+  let difficulty = difficultyOf(networkTarget);
+  // The quotient was rounded, perhaps upwards; one or two steps undo that.
+  while (targetFromDifficulty(difficulty).value < networkTarget.value) difficulty = nextBelow(difficulty);
+  return difficulty;
+}
+
+function nextBelow(value: number): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  view.setBigUint64(0, view.getBigUint64(0) - 1n);
+  return view.getFloat64(0);
+}
+
+/** @param value positive and finite. */
+export function powerOfTwoAtLeast(value: number): number {
+  const power = 2 ** Math.floor(Math.log2(value));
+  // log2 may be off by a last bit on either side.
+  if (power >= value) return power / 2 >= value ? power / 2 : power;
+  return power * 2 >= value ? power * 2 : power * 4;
+}
+
+export function clamp(value: number, min: number, max: number): number {
+  // The upper bound wins: it may be the network's.
+  return Math.min(Math.max(value, min), max);
+}
+
+/** Targets by difficulty and the network's difficulty by compact target: few distinct ones, asked for all the time. */
+export class DifficultyTable {
+  readonly #targets = new Map<number, Target>();
+  readonly #network = new Map<number, number>();
+
+  target(difficulty: number): Target {
+    return remembered(this.#targets, difficulty, () => targetFromDifficulty(difficulty));
+  }
+
+  network(bits: number): number {
+    return remembered(this.#network, bits, () => networkDifficulty(targetFromBits(bits)));
+  }
+}
+
+const maxRemembered = 1024;
+
+function remembered<V>(table: Map<number, V>, key: number, make: () => V): V {
+  let value = table.get(key);
+  if (value === undefined) {
+    value = make();
+    if (table.size >= maxRemembered) table.clear();
+    table.set(key, value);
+  }
+  return value;
+}

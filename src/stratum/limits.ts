@@ -1,0 +1,45 @@
+/** Bounds that keep one peer from costing the others anything; each is a setting with a default. */
+export interface StratumLimits {
+  /** Open connections of this process; undefined: its descriptor limit less a reserve of 128. */
+  readonly connections: number | undefined;
+  /** Open connections of one IPv4 address or one IPv6 /64 network. */
+  readonly connectionsPerAddress: number;
+  readonly newConnectionsPerAddressPerSecond: number;
+  readonly lineBytes: number;
+  readonly jsonDepth: number;
+  /** Bytes that may wait for a client that reads too slowly. */
+  readonly queuedBytes: number;
+  readonly subscribeSeconds: number;
+  readonly authorizeSeconds: number;
+  /** Without any request; generous, since a tiny device may look for a share for long. */
+  readonly idleSeconds: number;
+  /** How long a client may leave what was sent to it unread. */
+  readonly writeSeconds: number;
+  readonly workersPerConnection: number;
+  /** Authorized names of all connections of this process. */
+  readonly workers: number;
+  /** Lines in a row that make no sense before the connection is closed. */
+  readonly malformedLines: number;
+  /** Submissions of one connection that wait for the journal; beyond it nothing more is read from it for a while. */
+  readonly pendingAnswers: number;
+  /** How often deadlines and difficulties are looked at. */
+  readonly sweepSeconds: number;
+}
+
+export const defaultLimits: StratumLimits = {
+  connections: undefined,
+  connectionsPerAddress: 2000,
+  newConnectionsPerAddressPerSecond: 500,
+  lineBytes: 16_384,
+  jsonDepth: 8,
+  queuedBytes: 65_536,
+  subscribeSeconds: 15,
+  authorizeSeconds: 60,
+  idleSeconds: 3600,
+  writeSeconds: 30,
+  workersPerConnection: 5000,
+  workers: 262_144,
+  malformedLines: 10,
+  pendingAnswers: 4096,
+  sweepSeconds: 1,
+};
