@@ -18,7 +18,8 @@ export class SetupFailure extends Error {
 
 /** One line for a person. */
 export function describeFailure(error) {
-  if (error instanceof SetupFailure) return `${error.message} ${error.hint}`;
+  // PoolError and the native build fail in the same way: a message, and a hint what to do.
+  if (typeof error?.hint === "string") return `${error.message} ${error.hint}`;
   const fromSystem = systemFailure(error);
   if (fromSystem) return fromSystem;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
