@@ -77,6 +77,7 @@ export async function startFakeNode({ transactions = 3_000 } = {}): Promise<Fake
       mediantime: now() - 3600,
       bits,
       target,
+      chainwork: (firstHeight + index).toString(16).padStart(64, "0"),
       previousblockhash: chain[index - 1] ?? "00".repeat(32),
     };
   }

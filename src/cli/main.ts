@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `penstock VERB …`: finds the verb, runs it, turns trouble into one line and an exit code. */
-import { readFileSync } from "node:fs";
 import { describeError } from "../errors.ts";
+import { version } from "../pool/version.ts";
 
 type Verb = (args: readonly string[]) => Promise<number>;
 
@@ -33,7 +33,7 @@ const verbs: Record<string, { readonly help: string; readonly load: () => Promis
 
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;
-  if (name === "--version") return print(version());
+  if (name === "--version") return print(`${version}\n`);
   if (name === undefined || name === "--help" || name === "help") return print(usage());
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (verb === undefined) {
@@ -49,11 +49,6 @@ function usage(): string {
     .filter(({ help }) => help !== "")
     .map(({ help }) => `  penstock ${help}`);
   return ["penstock: a Bitcoin mining pool server", "", ...lines, "", "More: README.md", ""].join("\n");
-}
-
-function version(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return `${(JSON.parse(readFileSync(file, "utf8")) as { version: string }).version}\n`;
 }
 
 function print(text: string): number {

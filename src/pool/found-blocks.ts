@@ -27,7 +27,12 @@ export function createFoundBlocks(options: FoundBlocksOptions): (found: FoundBlo
     const outcome = storeOrKeep(hash, bytes);
     if (outcome === "known") return "known";
     log.info(
-      { event: "block-found", hash: displayHash(hash), height: found.job.height, rewardSats: found.job.rewardSats.toString() },
+      {
+        event: "block-found",
+        hash: displayHash(hash),
+        height: found.job.height,
+        rewardSats: found.job.rewardSats.toString(),
+      },
       "a share solved a block",
     );
     options.send({ hash, bytes, stored: outcome === "stored" });
@@ -37,8 +42,15 @@ export function createFoundBlocks(options: FoundBlocksOptions): (found: FoundBlo
   function assemble({ header, job, extranonce1, extranonce2, hash }: FoundBlock): Buffer | undefined {
     const coinbase = Buffer.concat([job.coinbase1, extranonce1, extranonce2, job.coinbase2]);
     try {
-      const transactions = job.transactionCount === 0 ? new Uint8Array() : options.readTransactions(job.templateId);
-      return serializeBlock({ header, coinbase, witness: job.witness, transactionCount: job.transactionCount, transactions });
+      const transactions =
+        job.transactionCount === 0 ? new Uint8Array() : options.readTransactions(job.templateId);
+      return serializeBlock({
+        header,
+        coinbase,
+        witness: job.witness,
+        transactionCount: job.transactionCount,
+        transactions,
+      });
     } catch (err) {
       // Everything that is known of it goes into the log: with the template's transactions it can still be submitted.
       log.fatal(

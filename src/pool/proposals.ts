@@ -5,7 +5,9 @@ import { merkleRoot } from "../bitcoin/merkle.ts";
 import { extranonce1Length, extranonce2Length, type JobData } from "../jobs/job.ts";
 
 /** `outdated`: the node has another tip by now and says nothing about this job. */
-export type ProposalVerdict = { readonly kind: "valid" | "outdated" } | { readonly kind: "refused"; readonly reason: string };
+export type ProposalVerdict =
+  | { readonly kind: "valid" | "outdated" }
+  | { readonly kind: "refused"; readonly reason: string };
 
 /**
  * Has a node judge a job as a whole block without its work (BIP 23, block proposal): every shape of coinbase and job

@@ -1,5 +1,6 @@
 import type { JobData } from "../jobs/job.ts";
 import type { BlockRecord, Position } from "../journal/record.ts";
+import type { MetricsSnapshot } from "../metrics/index.ts";
 
 /** What the primary tells a stratum worker. Every message is plain data; process.send copies it. */
 export type ToWorker<Settings = unknown> =
@@ -31,4 +32,4 @@ export type FromWorker =
     }
   /** Why no share can be taken now; empty when they can. */
   | { readonly type: "health"; readonly reasons: readonly string[]; readonly listening: boolean }
-  | { readonly type: "metrics"; readonly id: number; readonly metrics: object[] };
+  | { readonly type: "metrics"; readonly id: number; readonly metrics: MetricsSnapshot };

@@ -38,6 +38,8 @@ export interface SharesOptions {
 export interface ShareCounters {
   received(protocol: "v1" | "v2"): void;
   answered(protocol: "v1" | "v2", result: Reason | "accepted"): void;
+  /** A share is durable; `work` is what it is credited with. */
+  accepted(protocol: "v1" | "v2", work: bigint): void;
   /** The seen window of this worker is full: shares are refused as unavailable. */
   windowFull(): void;
 }
@@ -74,7 +76,9 @@ export function createShares(options: SharesOptions): Shares {
       done(refusal);
       return;
     }
+    const { work } = submission.target;
     const answer = (durable: boolean) => {
+      if (durable) counters.accepted(protocol, work);
       counters.answered(protocol, durable ? "accepted" : "unavailable");
       done(durable ? undefined : "unavailable");
     };

@@ -36,6 +36,7 @@ function sharesJudging(code: number, { durable = true, stored = "stored" as "sto
     counters: {
       received: () => effects.push("received"),
       answered: (_protocol, result) => effects.push(`answered ${result}`),
+      accepted: (_protocol, work) => effects.push(`work ${work}`),
       windowFull: () => effects.push("window full"),
     },
   });
@@ -66,7 +67,13 @@ function aSubmission(changes: Partial<Submission> = {}): Submission {
 test("an accepted share is journaled before the miner is answered", () => {
   const { submit, effects, records } = sharesJudging(0);
   submit();
-  expect(effects).toEqual(["received", "journal share", "answered accepted", "done accepted"]);
+  expect(effects).toEqual([
+    "received",
+    "journal share",
+    "work 4295032833",
+    "answered accepted",
+    "done accepted",
+  ]);
   expect(records[0]).toMatchObject({
     kind: "share",
     block: false,
@@ -85,7 +92,7 @@ test("a share that could not be made durable is refused as unavailable", () => {
 test("a block is stored before its share is journaled, and its record follows its share", () => {
   const { submit, effects, records } = sharesJudging(blockFlag);
   submit();
-  expect(effects.filter((effect) => !effect.startsWith("answered"))).toEqual([
+  expect(effects.filter((effect) => !/^(answered|work)/.test(effect))).toEqual([
     "received",
     "store block",
     "journal share",

@@ -1,0 +1,79 @@
+/** How what the parts report becomes exported metrics: the one place that knows both sides. */
+import type { SubmitMetrics } from "../blocks/index.ts";
+import type { Logger } from "../log/index.ts";
+import { type Metrics, setOneOf } from "../metrics/index.ts";
+import { nodeStates } from "../metrics/labels.ts";
+import type { NodesMetrics } from "../node/index.ts";
+import type { ShareCounters } from "../shares/accept-shares.ts";
+import type { StratumMetrics } from "../stratum/metrics.ts";
+import type { TemplateMetrics } from "../template/index.ts";
+
+export function shareCounters({ shares }: Metrics, log: Logger): ShareCounters {
+  let fullSaid = false;
+  return {
+    received: (protocol) => shares.received.inc({ protocol }),
+    answered: (protocol, result) => shares.answered.inc({ protocol, result }),
+    accepted: (protocol, work) => {
+      shares.journaled.inc();
+      shares.work.inc({ protocol }, Number(work));
+    },
+    windowFull() {
+      shares.windowFull.inc();
+      if (!fullSaid)
+        log.error({ event: "seen-window-full" }, "shares are refused: stratum.limits.seenShares is reached");
+      fullSaid = true;
+    },
+  };
+}
+
+export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
+  return {
+    connectionOpened: () => stratum.opened.inc(),
+    connectionClosed: (cause) => stratum.disconnects.inc({ cause }),
+    connectionRefused: (cause) => stratum.refused.inc({ cause }),
+    subscribed: (count) => stratum.subscribed.set(count),
+    authorizeAnswered: (result) => stratum.authorizations.inc({ result }),
+    submissionRefused(result) {
+      shares.received.inc({ protocol: "v1" });
+      shares.answered.inc({ protocol: "v1", result });
+    },
+    malformedLine: () => stratum.malformedLines.inc(),
+    sessionFailed: () => stratum.sessionFailures.inc(),
+    difficultyChanged: (cause) => stratum.difficultyChanges.inc({ cause }),
+    broadcastDone: (seconds) => stratum.broadcastSeconds.observe(seconds),
+  };
+}
+
+export function nodesMetrics({ nodes }: Metrics, names: readonly string[]): NodesMetrics {
+  return {
+    state(node, state) {
+      setOneOf(nodes.state, nodeStates, state, { node });
+      nodes.up.set({ node }, state === "healthy" ? 1 : 0);
+    },
+    height: (node, height) => nodes.height.set({ node }, height),
+    fault: (node, kind) => nodes.rpcFailures.inc({ node, kind }),
+    callSeconds: (node, method, seconds) => nodes.rpcSeconds.observe({ node, method }, seconds),
+    zmqMissed: (node, messages) => nodes.zmqMissed.inc({ node }, messages),
+    selected(selected) {
+      for (const node of names) nodes.selected.set({ node }, node === selected ? 1 : 0);
+    },
+    tipSeen: (source) => nodes.tipNotices.inc({ source }),
+    lagging: (node, lagging) => nodes.lagging.set({ node }, lagging ? 1 : 0),
+  };
+}
+
+export function templateMetrics({ template }: Metrics): TemplateMetrics {
+  return {
+    published(current) {
+      template.height.set(current.height);
+      template.transactions.set(current.transactions.count);
+    },
+    refused: () => template.refused.inc(),
+    tipToTemplateSeconds: (kind, seconds) => template.tipToTemplateSeconds.observe({ kind }, seconds),
+    parseSeconds: (seconds) => template.parseSeconds.observe(seconds),
+  };
+}
+
+export function submitMetrics({ blocks }: Metrics): SubmitMetrics {
+  return { answered: (_node, result) => blocks.submissions.inc({ result }) };
+}

@@ -1,0 +1,334 @@
+/**
+ * The primary process: builds node, templates, jobs, blocks, ledger and HTTP, and joins them with the stratum workers.
+ * Read `startPool` from top to bottom: it is the street.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startApi } from "../api/index.ts";
+import { parseAddress } from "../bitcoin/address.ts";
+import { createSubmitter, openCandidateStore, trackBlocks } from "../blocks/index.ts";
+import { systemClock } from "../clock.ts";
+import { type Config, payees, secretsOf, workerCount } from "../config/index.ts";
+import { describeError, PoolError } from "../errors.ts";
+import { buildJob } from "../jobs/build.ts";
+import { type CoinbaseSpec, checkCoinbaseSpec } from "../jobs/coinbase.ts";
+import { openDurableCounter } from "../jobs/durable-counter.ts";
+import { createExtranonceSpace } from "../jobs/extranonce-space.ts";
+import { createJobFeed } from "../jobs/feed.ts";
+import { createLogger } from "../log/index.ts";
+import { createMetrics, mergeMetrics, watchProcess } from "../metrics/index.ts";
+import { loadAddon } from "../native/index.ts";
+import { Nodes } from "../node/index.ts";
+import type { FromWorker } from "../processes/messages.ts";
+import { superviseWorkers } from "../processes/supervisor.ts";
+import { Templates } from "../template/index.ts";
+import { writeTransactionsFile } from "../template/transactions-file.ts";
+import { openBooks } from "./books.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { nodesMetrics, submitMetrics, templateMetrics } from "./metrics.ts";
+import { foldersOf, type WorkerSettings } from "./settings.ts";
+import { TemplateFlow } from "./template-flow.ts";
+import { version } from "./version.ts";
+import { WorkerHealth } from "./worker-health.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
+
+export interface PoolOptions {
+  readonly config: Config;
+  readonly cores: number;
+  /** The program that runs again for each worker, with the argument `worker`. */
+  readonly program: string;
+}
+
+export interface Pool {
+  /** Resolves with the reason when the pool cannot go on by itself. */
+  readonly failed: Promise<PoolError>;
+  /** Stops in order: miners answered, shares durable, ledger up to date, database and nodes let go. */
+  close(): Promise<void>;
+}
+
+/** No connection waits longer for a job; firmware gives up at 60 s, some at 30. */
+const reissueMs = 25_000;
+const jobNumberLease = 4_096;
+const extranonceReuseMs = 2 * 3_600_000;
+const proposalTimeoutMs = 30_000;
+const stopLimitMs = 15_000;
+
+export async function startPool({ config, cores, program }: PoolOptions): Promise<Pool> {
+  const clock = systemClock;
+  const metrics = createMetrics({ process: "primary" });
+  const { log, flush } = createLogger({
+    level: config.log.level,
+    process: "primary",
+    secrets: secretsOf(config),
+    onDropped: (lines) => metrics.runtime.logDropped.inc(lines),
+  });
+  const failure = latch<PoolError>();
+  const addon = loadAddon();
+  const folders = foldersOf(config);
+  for (const folder of Object.values(folders)) makeFolder(folder);
+  const coinbase = coinbaseSpecOf(config);
+  for (const { address, millionths } of payees(config)) {
+    log.info(
+      { event: "payee", address, percent: millionths / 10_000, chain: config.chain },
+      "block rewards are paid here",
+    );
+  }
+  metrics.runtime.buildInfo.set({ version: version, kernel: addon.kernel }, 1);
+  const watch = watchProcess(metrics);
+
+  const health = new WorkerHealth();
+  const workerMetrics = new WorkerMetrics((message) => supervisor.broadcast(message));
+  const readiness = () => {
+    const reasons = [...poolReasons(), ...health.reasons()];
+    return { ready: reasons.length === 0, reasons };
+  };
+  // HTTP first: whoever watches sees the pool come up, or why it does not.
+  const api = await startApi({
+    listen: config.http.listen,
+    readiness,
+    metricsText: async () => mergeMetrics([await metrics.collect(), ...(await workerMetrics.gather())]),
+    log,
+  });
+  log.info({ event: "http-listening", ...api.address }, "metrics and health are served here");
+
+  const books = await openBooks({ config, addon, clock, log, metrics, onFatal: failure.now });
+
+  const nodes = new Nodes({
+    chain: config.chain,
+    nodes: config.nodes.map(nodeOptions),
+    pollMs: config.template.pollSeconds * 1000,
+    clock,
+    log,
+    metrics: nodesMetrics(
+      metrics,
+      config.nodes.map(({ rpc }) => new URL(rpc).host),
+    ),
+  });
+  nodes.ready(Number.MAX_SAFE_INTEGER).catch((error: unknown) => {
+    if (error instanceof PoolError && !closing) failure.now(error);
+  });
+
+  const candidates = openCandidateStore(folders.blocks);
+  const submitter = createSubmitter({
+    nodes,
+    store: candidates,
+    log,
+    metrics: submitMetrics(metrics),
+    onVerdict: () => tracker.look(),
+  });
+  const tracker = trackBlocks({ nodes, ledger: books.blocks, submitter, log });
+  submitter.resume();
+
+  const numbers = openDurableCounter(join(folders.counters, "job-number"), {
+    lease: jobNumberLease,
+    first: 1,
+  });
+  const feed = createJobFeed({
+    build: (template, issue) => buildJob(template, coinbase, issue, addon),
+    nextNumber: () => numbers.next(),
+    clock,
+    reissueMs,
+    onJob: (job) => {
+      metrics.jobs.made.inc({ kind: job.kind });
+      supervisor.broadcast({ type: "job", job });
+    },
+  });
+  const flow = new TemplateFlow({
+    feed,
+    writeTransactions: ({ id, transactions }) => writeTransactionsFile(folders.templates, id, transactions),
+    propose: (block) => proposeTo(nodes, config.chain, block),
+    log,
+    onVerdict: (kind) => {
+      if (kind !== "outdated")
+        metrics.template.proposals.inc({ result: kind === "valid" ? "accepted" : "refused" });
+    },
+    onRefused: () => metrics.template.refused.inc(),
+    onChange: () => tellWorkers(),
+  });
+  const templates = new Templates({
+    nodes,
+    chain: config.chain,
+    log,
+    clock,
+    refreshSeconds: config.template.refreshSeconds,
+    metrics: templateMetrics(metrics),
+  });
+  templates.on("template", ({ template }) => {
+    flow.take(template).catch((error: unknown) => {
+      log.error({ event: "template-not-stored", template: template.id, err: error }, describeError(error));
+    });
+  });
+
+  const extranonces = createExtranonceSpace({
+    frontEnd: config.pool.frontEnd,
+    counter: openDurableCounter(join(folders.counters, "extranonce"), { lease: 16 }),
+    clock,
+    reuseAfterMs: extranonceReuseMs,
+  });
+  const workers = workerCount(config, cores);
+  await books.recoverWithout(workers);
+  const supervisor = superviseWorkers<WorkerSettings>({
+    exec: program,
+    args: ["worker"],
+    workers,
+    settings: { config, blocksDirectory: folders.blocks, templatesDirectory: folders.templates },
+    log,
+    onStarted: (worker) => {
+      workerMetrics.started(worker);
+      if (feed.current !== undefined) supervisor.send(worker, { type: "job", job: feed.current });
+      supervisor.send(worker, { type: "serving", reasons: poolReasons() });
+    },
+    onMessage: hear,
+    onGone(worker) {
+      health.gone(worker);
+      workerMetrics.gone(worker);
+      extranonces.ownerGone(worker);
+    },
+    onRestart: () => metrics.runtime.workerRestarts.inc(),
+  });
+  health.expect(workers);
+
+  function hear(worker: number, message: FromWorker): void {
+    switch (message.type) {
+      case "ready":
+        return books.announce(message.committed);
+      case "committed":
+        return books.announce(message.position);
+      case "extranonces-wanted":
+        return supervisor.send(worker, { type: "extranonces", lease: extranonces.lease(worker) });
+      case "extranonces-returned":
+        return extranonces.giveBack(worker, message.first);
+      case "block":
+        metrics.blocks.found.inc();
+        return submitter.submit(message.hash, message.bytes);
+      case "health":
+        return health.hear(worker, message);
+      case "metrics":
+        return workerMetrics.hear(worker, message.id, message.metrics);
+    }
+  }
+
+  /** Why no worker may serve now. */
+  function poolReasons(): string[] {
+    const age = templates.ageSeconds;
+    const tooOld = age > config.template.maxAgeSeconds;
+    const template = Number.isFinite(age)
+      ? `the template is ${Math.round(age)} s old and no node gives a newer one`
+      : "no node has given a template yet";
+    return [...(tooOld ? [template] : []), ...flow.reasons, ...(closing ? ["the pool is stopping"] : [])];
+  }
+
+  let told = "";
+  function tellWorkers(): void {
+    const reasons = poolReasons();
+    // An age that grows is no news.
+    const text = reasons.join("; ").replaceAll(/\d+ s old/g, "too old");
+    if (text === told) return;
+    told = text;
+    log.info(
+      { event: "pool-serving", serving: reasons.length === 0, reasons },
+      "whether miners can be served has changed",
+    );
+    supervisor.broadcast({ type: "serving", reasons });
+  }
+
+  const housekeeping = new Housekeeping({
+    config,
+    clock,
+    log,
+    metrics,
+    folders,
+    books,
+    candidates,
+    templates,
+    tracker,
+    readiness,
+    askForRecord: (record) => supervisor.send(health.anyListening() ?? 1, { type: "block-record", record }),
+    everySecond: () => {
+      feed.tick();
+      tellWorkers();
+    },
+  });
+
+  let closing = false;
+  async function close(): Promise<void> {
+    closing = true;
+    log.info({ event: "pool-stopping" }, "stopping: miners first, the ledger last");
+    housekeeping.close();
+    templates.close();
+    await supervisor.stop(stopLimitMs);
+    tracker.close();
+    submitter.close();
+    await books.close();
+    nodes.close();
+    await api.close();
+    watch.stop();
+    log.info({ event: "pool-stopped" }, "stopped; everything acknowledged is on disk");
+    await flush();
+  }
+
+  return { failed: failure.value, close };
+}
+
+function coinbaseSpecOf(config: Config): CoinbaseSpec {
+  const [own, ...others] = payees(config).map(({ address, millionths }) => {
+    const parsed = parseAddress(address, config.chain);
+    if (!parsed.ok)
+      throw new PoolError(
+        "POOL_ADDRESS_INVALID",
+        `${address}: ${parsed.sentence}`,
+        "Check pool.address and pool.split.",
+      );
+    return { script: parsed.script, millionths };
+  });
+  const spec = {
+    tag: config.pool.tag,
+    split: [{ script: own!.script, millionths: "rest" as const }, ...others],
+  };
+  checkCoinbaseSpec(spec);
+  return spec;
+}
+
+function nodeOptions(node: Config["nodes"][number]) {
+  const { rpc, user, password, cookieFile, zmq, timeoutSeconds } = node;
+  return {
+    rpc,
+    user: user ?? undefined,
+    password: password ?? undefined,
+    cookieFile: cookieFile ?? undefined,
+    zmq: zmq ?? undefined,
+    timeoutMs: timeoutSeconds * 1000,
+  };
+}
+
+/** Any node that is well may judge a proposal. */
+async function proposeTo(nodes: Nodes, chain: Config["chain"], block: string): Promise<unknown> {
+  const node = nodes.selected;
+  if (node === undefined)
+    throw new PoolError("NODE_NONE_USABLE", "No node can judge a job now.", "See node-state in the log.");
+  const rules = chain === "signet" ? ["segwit", "signet"] : ["segwit"];
+  return await node.callDirect("getblocktemplate", [{ mode: "proposal", data: block, rules }], {
+    timeoutMs: proposalTimeoutMs,
+  });
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new PoolError(
+      "DATA_DIRECTORY_UNWRITABLE",
+      `The folder ${folder} cannot be made (${(cause as NodeJS.ErrnoException).code}).`,
+      "Let this user write there, or set dataDirectory to another place.",
+      { cause },
+    );
+  }
+}
+
+function latch<T>() {
+  let now: (value: T) => void = () => {};
+  const value = new Promise<T>((resolve) => {
+    now = resolve;
+  });
+  return { now: (result: T) => now(result), value };
+}

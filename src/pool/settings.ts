@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import type { Config } from "../config/index.ts";
+
+/** What a worker is told at its start: plain data, since it crosses the process border. */
+export interface WorkerSettings {
+  readonly config: Config;
+  readonly blocksDirectory: string;
+  readonly templatesDirectory: string;
+}
+
+/** Name of a worker's journal: each has its own. */
+export function journalNode(frontEnd: number, workerNumber: number): string {
+  return `${frontEnd}-${workerNumber}`;
+}
+
+/** Where things are on disk; see ARCHITECTURE.md. */
+export function foldersOf(config: Config) {
+  const { dataDirectory } = config;
+  return {
+    data: dataDirectory,
+    journal: config.journal.directory,
+    blocks: join(dataDirectory, "blocks"),
+    templates: join(dataDirectory, "templates"),
+    counters: join(dataDirectory, "counters"),
+  };
+}
+
+export type Folders = ReturnType<typeof foldersOf>;

@@ -1,0 +1,107 @@
+/**
+ * From a template to a job that miners may have: its transactions on disk first, so that whoever solves it can complete
+ * the block; then the job; then, beside it, the proof of its shape by a node.
+ */
+import { describeError, PoolError } from "../errors.ts";
+import type { JobFeed } from "../jobs/feed.ts";
+import type { JobData } from "../jobs/job.ts";
+import type { Logger } from "../log/index.ts";
+import type { Template } from "../template/template.ts";
+import { type ProposalVerdict, proposeJob } from "./proposals.ts";
+
+export interface TemplateFlowOptions {
+  readonly feed: Pick<JobFeed, "use" | "current">;
+  readonly writeTransactions: (template: Template) => Promise<void>;
+  /** One getblocktemplate call in proposal mode. */
+  readonly propose: (blockHex: string) => Promise<unknown>;
+  readonly log: Logger;
+  readonly onVerdict: (kind: ProposalVerdict["kind"]) => void;
+  readonly onRefused: (code: string) => void;
+  /** Something changed that `reasons` depends on. */
+  readonly onChange: () => void;
+}
+
+export class TemplateFlow {
+  readonly #options: TemplateFlowOptions;
+  #newest: Template | undefined;
+  /** Why the job in use must not be mined on. */
+  #unusable: string | undefined;
+  /** What a node said against the shape of a kind of job; undefined: nothing. */
+  readonly #refused = new Map<JobData["kind"], string | undefined>();
+  /** Tip and kind whose shape was judged last: a refresh has the same shape. */
+  #proposed: string | undefined;
+
+  constructor(options: TemplateFlowOptions) {
+    this.#options = options;
+  }
+
+  /** What speaks against serving miners; empty when nothing does. */
+  get reasons(): string[] {
+    const unjudged = this.#refused.size === 0 ? "no job has been shown to a node yet" : undefined;
+    return [this.#unusable, unjudged, ...this.#refused.values()].filter((reason) => reason !== undefined);
+  }
+
+  async take(template: Template): Promise<void> {
+    this.#newest = template;
+    if (template.transactions.count > 0) await this.#options.writeTransactions(template);
+    // A newer one came while this one was written.
+    if (this.#newest !== template) return;
+    const job = this.#use(template);
+    if (job !== undefined) await this.#propose(job, template);
+  }
+
+  #use(template: Template): JobData | undefined {
+    const { feed, log } = this.#options;
+    try {
+      feed.use(template);
+      this.#setUnusable(undefined);
+      return feed.current;
+    } catch (error) {
+      if (!(error instanceof PoolError)) throw error;
+      this.#options.onRefused(error.code);
+      if (this.#unusable !== error.message)
+        log.error({ event: "template-unusable", code: error.code }, describeError(error));
+      this.#setUnusable(error.message);
+      return undefined;
+    }
+  }
+
+  #setUnusable(reason: string | undefined): void {
+    if (reason === this.#unusable) return;
+    this.#unusable = reason;
+    this.#options.onChange();
+  }
+
+  async #propose(job: JobData, template: Template): Promise<void> {
+    const shape = `${job.tipNumber} ${job.kind}`;
+    if (shape === this.#proposed) return;
+    this.#proposed = shape;
+    try {
+      this.#judge(job, await proposeJob(job, template.transactions.data, this.#options.propose));
+    } catch (error) {
+      // No answer is no verdict: the next template is shown instead.
+      this.#proposed = undefined;
+      this.#options.log.warn({ event: "proposal-unanswered", job: job.number }, describeError(error));
+    }
+  }
+
+  #judge(job: JobData, verdict: ProposalVerdict): void {
+    this.#options.onVerdict(verdict.kind);
+    if (verdict.kind === "outdated") {
+      this.#proposed = undefined;
+      return;
+    }
+    const refused =
+      verdict.kind === "refused" ? `the node refuses our blocks (${verdict.reason})` : undefined;
+    const known = this.#refused.has(job.kind) && this.#refused.get(job.kind) === refused;
+    if (known) return;
+    this.#refused.set(job.kind, refused);
+    if (refused !== undefined) {
+      this.#options.log.fatal(
+        { event: "job-refused", job: job.number, height: job.height, kind: job.kind, reason: refused },
+        "a node says that a block of this job would be invalid; miners are sent to their backup pools",
+      );
+    }
+    this.#options.onChange();
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * A stratum worker: one process that takes shares from its own connections to its own journal. It is told everything
+ * over the process channel and leaves within a second when the channel closes: its primary is gone then.
+ */
+import { join } from "node:path";
+import { versionRollingMask } from "../bitcoin/header.ts";
+import { openCandidateStore } from "../blocks/index.ts";
+import { systemClock } from "../clock.ts";
+import { type Config, feeMillionths, secretsOf, windowThousandths } from "../config/index.ts";
+import { describeError } from "../errors.ts";
+import { createExtranoncePool } from "../jobs/extranonce-pool.ts";
+import { createLiveJobs } from "../jobs/live-jobs.ts";
+import { type Journal, openJournal } from "../journal/index.ts";
+import { createLogger, type Logger } from "../log/index.ts";
+import { createMetrics, type Metrics, watchProcess } from "../metrics/index.ts";
+import { loadAddon } from "../native/index.ts";
+import type { FromWorker, ToWorker } from "../processes/messages.ts";
+import { createShares } from "../shares/accept-shares.ts";
+import type { StratumLimits } from "../stratum/limits.ts";
+import { createStratum } from "../stratum/stratum.ts";
+import { readTransactionsFileSync } from "../template/transactions-file.ts";
+import { createFoundBlocks } from "./found-blocks.ts";
+import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
+import { Serving } from "./serving.ts";
+import { journalNode, type WorkerSettings } from "./settings.ts";
+
+type Instruction = ToWorker<WorkerSettings>;
+
+/** Jobs kept for judging: half an hour of jobs every second. */
+const maxJobs = 2_048;
+/** No job can be credited for so long after its connection closed. */
+const extranonceReuseMs = 2 * 3_600_000;
+const extranonceReserve = 1_024;
+const ntimeAheadSeconds = 7_000;
+/** Positions are announced at most so often: the ledger need not know of every commit. */
+const announceEveryMs = 20;
+/** Connections and the journal get this long when the primary is gone. */
+const orphanedLimitMs = 800;
+
+/** Runs until the primary says stop or is gone. */
+export async function runWorker(): Promise<void> {
+  // A terminal's Ctrl-C reaches the whole process group; the primary decides what follows from it.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => {});
+  const worker = await nextStart();
+  process.title = `penstock worker ${worker.workerNumber}`;
+  const name = `worker-${worker.workerNumber}`;
+  const { config } = worker.settings;
+  const metrics = createMetrics({ process: name });
+  const { log, flush } = createLogger({
+    level: config.log.level,
+    process: name,
+    secrets: secretsOf(config),
+    onDropped: (lines) => metrics.runtime.logDropped.inc(lines),
+  });
+  process.on("uncaughtException", (err) => {
+    // One broken invariant is enough: what is journaled is safe, the supervisor starts a fresh process.
+    log.fatal({ event: "worker-crashed", err }, "a bug ended this worker");
+    void flush(500).finally(() => process.exit(1));
+  });
+  try {
+    await serve(worker, metrics, log);
+  } catch (error) {
+    log.fatal({ event: "worker-failed", err: error }, describeError(error));
+    await flush(500);
+    process.exit(1);
+  }
+  await flush(500);
+  process.exit(0);
+}
+
+async function serve(
+  { workerNumber, settings }: Extract<Instruction, { type: "start" }>,
+  metrics: Metrics,
+  log: Logger,
+): Promise<void> {
+  const { config } = settings;
+  const clock = systemClock;
+  const addon = loadAddon();
+  const node = journalNode(config.pool.frontEnd, workerNumber);
+  const journal = await openJournal({
+    directory: join(config.journal.directory, node),
+    node,
+    addon,
+    clock,
+    log,
+    durability: config.journal.durability,
+    segmentBytes: config.journal.segmentMegabytes * 2 ** 20,
+    maxQueuedBytes: config.journal.maxQueuedBytes,
+    alarmFreeBytes: config.journal.alarmFreeMegabytes * 2 ** 20,
+    refuseFreeBytes: config.journal.refuseFreeMegabytes * 2 ** 20,
+    metrics: journalMetrics(metrics),
+    onState: () => serving.review(),
+  });
+  const seen = addon.createSeenWindow(config.stratum.limits.seenShares);
+  const jobs = createLiveJobs({ addon, maxJobs, onTipsDropped: (oldest) => seen.forgetBefore(oldest) });
+  const extranonces = createExtranoncePool({
+    clock,
+    reserve: extranonceReserve,
+    reuseAfterMs: extranonceReuseMs,
+    retryAfterMs: 1_000,
+    onWanted: () => send({ type: "extranonces-wanted" }),
+    onReturned: (first) => send({ type: "extranonces-returned", first }),
+  });
+  const candidates = openCandidateStore(settings.blocksDirectory);
+  const storeBlock = createFoundBlocks({
+    readTransactions: (templateId) => readTransactionsFileSync(settings.templatesDirectory, templateId).data,
+    store: (hash, bytes) => candidates.store(hash, bytes),
+    send: (block) => send({ type: "block", ...block }),
+    log,
+  });
+  const shares = createShares({
+    addon,
+    seen,
+    clock,
+    append: (record, done) => journal.append(record, done),
+    storeBlock,
+    terms: { feeMillionths: feeMillionths(config), windowThousandths: windowThousandths(config) },
+    ntimeAheadSeconds,
+    counters: shareCounters(metrics, log),
+  });
+  const stratum = createStratum({
+    listen: config.stratum.listen,
+    chain: config.chain,
+    jobs,
+    shares,
+    extranonces,
+    difficulty: config.stratum.difficulty,
+    versionMask: versionRollingMask,
+    staleGraceSeconds: config.stratum.staleGraceSeconds,
+    limits: limitsOf(config.stratum.limits),
+    clock,
+    log,
+    metrics: stratumMetrics(metrics),
+  });
+  const serving = new Serving({
+    stratum,
+    log,
+    ownReasons: () => reasonsOf(journal),
+    onChange: (health) => send({ type: "health", ...health }),
+  });
+
+  announceCommits(journal);
+  watchProcess(metrics);
+  metrics.onCollect(() => {
+    metrics.stratum.connections.set(stratum.counts.connections);
+    metrics.stratum.subscribed.set(stratum.counts.subscribed);
+    metrics.stratum.authorized.set(stratum.counts.workers);
+  });
+  const ticking = setInterval(() => extranonces.tick(), 1_000);
+  extranonces.tick();
+
+  const obey = (message: Instruction) => {
+    switch (message.type) {
+      case "start":
+        return;
+      case "job":
+        stratum.broadcast(jobs.add(message.job));
+        return serving.haveJob();
+      case "extranonces":
+        return extranonces.leased(message.lease);
+      case "serving":
+        return serving.primarySays(message.reasons);
+      case "block-record":
+        return void journal.append(message.record, () => {});
+      case "metrics-wanted":
+        return void metrics.collect().then((all) => send({ type: "metrics", id: message.id, metrics: all }));
+      case "stop":
+        return stop.now();
+    }
+  };
+  const stop = latch();
+  process.on("message", obey);
+  process.once("disconnect", () => {
+    log.error(
+      { event: "primary-gone" },
+      "the primary is gone; this worker closes its connections and leaves",
+    );
+    setTimeout(() => process.exit(1), orphanedLimitMs).unref();
+    stop.now();
+  });
+  send({ type: "ready", committed: journal.committed });
+  await stop.asked;
+
+  // In order: nobody new, answers out, everything durable, then gone.
+  clearInterval(ticking);
+  await serving.close();
+  await journal.close();
+  send({ type: "committed", position: journal.committed });
+  await announced();
+}
+
+/** Why this worker cannot take a share now. */
+function reasonsOf(journal: Journal): string[] {
+  switch (journal.state) {
+    case "ok":
+    case "alarm":
+      return [];
+    case "refusing":
+      return ["the disk of the journal is full"];
+    case "failed":
+      return ["the journal cannot be written"];
+  }
+}
+
+function limitsOf({ connections, seenShares: _, ...limits }: Config["stratum"]["limits"]): StratumLimits {
+  return { ...limits, connections: connections === "auto" ? undefined : connections, sweepSeconds: 1 };
+}
+
+function announceCommits(journal: Journal): void {
+  let announced: NodeJS.Timeout | undefined;
+  journal.onCommit(() => {
+    announced ??= setTimeout(() => {
+      announced = undefined;
+      send({ type: "committed", position: journal.committed });
+    }, announceEveryMs);
+  });
+}
+
+function nextStart(): Promise<Extract<Instruction, { type: "start" }>> {
+  return new Promise((resolve) => {
+    process.on("message", function first(message: Instruction) {
+      if (message.type !== "start") return;
+      process.off("message", first);
+      resolve(message);
+    });
+  });
+}
+
+function send(message: FromWorker): void {
+  // A primary that is gone is noticed by `disconnect`.
+  if (process.connected) process.send?.(message, () => {});
+}
+
+/** Resolves when all that was sent has left this process. */
+function announced(): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) return resolve();
+    process.send?.({ type: "extranonces-wanted" } satisfies FromWorker, undefined, {}, () => resolve());
+  });
+}
+
+function latch() {
+  let now: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    now = resolve;
+  });
+  return { now, asked };
+}
