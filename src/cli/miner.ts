@@ -1,0 +1,185 @@
+/** `penstock miner`: mines on the CPU, at any pool that speaks Stratum V1. */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { systemClock } from "../clock.ts";
+import { PoolError } from "../errors.ts";
+import type { Miner, MinerEvent, MinerTotals } from "../miner/miner.ts";
+import { startMiner } from "../miner/miner.ts";
+import { parsePoolUrl } from "../miner/pool-url.ts";
+import { loadAddon } from "../native/index.ts";
+import type { Io } from "./config.ts";
+
+const usage = `penstock miner --url stratum+tcp://HOST:PORT --user ADDRESS.worker [options]
+
+Mines on the CPU, for trying and testing, until Ctrl-C. Exits with 0 if a share was accepted, else with 1.
+
+  --url URL           the pool's Stratum port
+  --user NAME         payout address, a dot and a name for this miner
+  --password TEXT     most pools ignore it (default x)
+  --threads N         threads that hash (default: one for each core)
+  --duration SECONDS  stop after this time
+  --json              lines for programs: one JSON object each
+`;
+
+const reportMs = 5000;
+const agent = "penstock-miner/1";
+
+interface Request {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly threads: number;
+  readonly durationSeconds: number;
+  readonly json: boolean;
+}
+
+/** @param stopped ends it as Ctrl-C does. @returns 0 if a share was accepted, 1 if none, 2 if not understood. */
+export async function runMiner(
+  args: readonly string[],
+  io: Io = process,
+  stopped?: AbortSignal,
+): Promise<number> {
+  const request = requestOf(args);
+  if (request === "help") {
+    io.stdout.write(usage);
+    return 0;
+  }
+  if (request === undefined) {
+    io.stderr.write(usage);
+    return 2;
+  }
+  const print = printer(io, request.json);
+  const startedMs = systemClock.monotonicMs();
+  const miner = startMiner({
+    ...parsePoolUrl(request.url),
+    ...request,
+    agent,
+    addon: loadAddon(),
+    clock: systemClock,
+    say: (event) => print(event, sentenceOf(event, request.url)),
+  });
+  const reporter = startReports(miner, startedMs, print);
+  const end = endOf(request.durationSeconds, stopped);
+  const failure = await Promise.race([end.reached, miner.failed]);
+  end.cancel();
+  clearInterval(reporter);
+  await miner.stop();
+  const elapsedMs = systemClock.monotonicMs() - startedMs;
+  const rate = (miner.totals.hashes / elapsedMs) * 1000;
+  print(report("summary", miner, rate, elapsedMs), `in all: ${counts(miner, rate)}`);
+  if (failure !== undefined) {
+    throw new PoolError("MINER_FAILED", `Mining ended: ${failure}.`, "Check --url and --user.");
+  }
+  return miner.totals.accepted > 0 ? 0 : 1;
+}
+
+function requestOf(args: readonly string[]): Request | "help" | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        url: { type: "string" },
+        user: { type: "string" },
+        password: { type: "string", default: "x" },
+        threads: { type: "string", default: String(availableParallelism()) },
+        duration: { type: "string", default: "Infinity" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) return "help";
+    const { url, user, password, json } = values;
+    const threads = Number(values.threads);
+    const durationSeconds = Number(values.duration);
+    if (url === undefined || user === undefined) return undefined;
+    if (!Number.isInteger(threads) || threads < 1 || threads > 1024 || !(durationSeconds > 0))
+      return undefined;
+    return { url, user, password, threads, durationSeconds, json };
+  } catch {
+    return undefined; // an option that does not exist: the usage says which do
+  }
+}
+
+/** @param object for programs. @param sentence for people. */
+type Print = (object: MinerEvent | Report, sentence: string) => void;
+
+interface Report extends MinerTotals {
+  readonly event: "status" | "summary";
+  readonly hashesPerSecond: number;
+  /** Since the start. */
+  readonly seconds: number;
+}
+
+function printer(io: Io, json: boolean): Print {
+  return (object, sentence) => io.stdout.write(json ? `${JSON.stringify(object)}\n` : `${sentence}\n`);
+}
+
+function startReports(miner: Miner, startedMs: number, print: Print): NodeJS.Timeout {
+  let lastHashes = 0;
+  let lastMs = startedMs;
+  return setInterval(() => {
+    const nowMs = systemClock.monotonicMs();
+    const rate = ((miner.totals.hashes - lastHashes) / (nowMs - lastMs)) * 1000;
+    lastHashes = miner.totals.hashes;
+    lastMs = nowMs;
+    print(report("status", miner, rate, nowMs - startedMs), counts(miner, rate));
+  }, reportMs);
+}
+
+function report(event: Report["event"], { totals }: Miner, rate: number, elapsedMs: number): Report {
+  return { event, seconds: elapsedMs / 1000, hashesPerSecond: rate, ...totals };
+}
+
+function counts({ totals }: Miner, rate: number): string {
+  const lost = totals.unanswered > 0 ? `, ${totals.unanswered} without an answer` : "";
+  return `${rateText(rate)}, ${totals.accepted} accepted, ${totals.rejected} rejected${lost}`;
+}
+
+function rateText(hashesPerSecond: number): string {
+  const units = ["H/s", "kH/s", "MH/s", "GH/s"];
+  const step = Math.min(
+    units.length - 1,
+    Math.max(0, Math.floor(Math.log10(Math.max(1, hashesPerSecond)) / 3)),
+  );
+  return `${(hashesPerSecond / 1000 ** step).toFixed(step === 0 ? 0 : 2)} ${units[step]}`;
+}
+
+function sentenceOf(event: MinerEvent, url: string): string {
+  switch (event.event) {
+    case "connected":
+      return `connected to ${url}`;
+    case "disconnected":
+      return `no connection to ${url}: ${event.why}; trying again in ${event.retrySeconds} s`;
+    case "rejected":
+      return `a share was rejected: ${event.why}`;
+    case "message":
+      return `the pool says: ${event.text}`;
+  }
+}
+
+/** The time is over, somebody pressed Ctrl-C, or the caller has had enough. */
+function endOf(
+  durationSeconds: number,
+  stopped: AbortSignal | undefined,
+): { readonly reached: Promise<undefined>; cancel(): void } {
+  let end = (): void => {};
+  const reached = new Promise<undefined>((resolve) => {
+    end = () => resolve(undefined);
+  });
+  // A timer beyond 2^31 - 1 ms would fire at once.
+  const timer = Number.isFinite(durationSeconds)
+    ? setTimeout(end, Math.min(durationSeconds * 1000, 2 ** 31 - 1))
+    : undefined;
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  stopped?.addEventListener("abort", end, { once: true });
+  if (stopped?.aborted) end();
+  return {
+    reached,
+    cancel() {
+      clearTimeout(timer);
+      process.off("SIGINT", end);
+      process.off("SIGTERM", end);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+import type { FromThread, ToThread } from "./scan-messages.ts";
+
+export interface ScanThreads {
+  /** Gives thread `index` a header to scan instead of what it has. */
+  scan(index: number, unit: number, header: Uint8Array, target: Uint8Array): void;
+  continue(index: number): void;
+  stop(): Promise<void>;
+}
+
+/** @param onFailure a thread died: nothing will be scanned there any more. */
+export function startScanThreads(
+  count: number,
+  onMessage: (index: number, message: FromThread) => void,
+  onFailure: (error: unknown) => void,
+): ScanThreads {
+  const workers = Array.from({ length: count }, (_, index) => {
+    const worker = startThread();
+    worker.on("message", (message: FromThread) => onMessage(index, message));
+    worker.on("error", onFailure);
+    return worker;
+  });
+  const tell = (index: number, message: ToThread) => workers[index]!.postMessage(message);
+  return {
+    scan: (index, unit, header, target) => tell(index, { kind: "scan", unit, header, target }),
+    continue: (index) => tell(index, { kind: "continue" }),
+    async stop() {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+/** Threads do not inherit the TypeScript loader: running from source, each registers its own. */
+function startThread(): Worker {
+  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./scan-thread.js", import.meta.url));
+  const loader = createRequire(import.meta.url).resolve("tsx/esm/api");
+  const entry = new URL("./scan-thread.ts", import.meta.url).href;
+  return new Worker(`require(${JSON.stringify(loader)}).register(); import(${JSON.stringify(entry)});`, {
+    eval: true,
+  });
+}

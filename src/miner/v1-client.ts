@@ -1,0 +1,189 @@
+/** A Stratum V1 client for one connection: subscribes, configures, authorizes, takes jobs and hands in shares. */
+import { connect, type Socket } from "node:net";
+import { versionRollingMask } from "../bitcoin/header.ts";
+import type { Target } from "../bitcoin/target.ts";
+import { targetFromDifficulty } from "../bitcoin/target.ts";
+import type { Answer } from "../protocol/v1/answer.ts";
+import { decodeAnswer } from "../protocol/v1/answer.ts";
+import { encodeAuthorize } from "../protocol/v1/authorize.ts";
+import { decodeConfiguration, encodeConfigure } from "../protocol/v1/configure.ts";
+import { hexNumber } from "../protocol/v1/hex.ts";
+import type { Json } from "../protocol/v1/json.ts";
+import type { Line } from "../protocol/v1/line.ts";
+import { isBlank, readLine } from "../protocol/v1/line.ts";
+import { Malformed } from "../protocol/v1/malformed.ts";
+import { decodeNotify } from "../protocol/v1/notify.ts";
+import { decodeSetDifficulty } from "../protocol/v1/set-difficulty.ts";
+import type { Submit } from "../protocol/v1/submit.ts";
+import { encodeSubmit } from "../protocol/v1/submit.ts";
+import { decodeSubscription, encodeSubscribe } from "../protocol/v1/subscribe.ts";
+import type { PoolAddress } from "./pool-url.ts";
+import type { Assignment } from "./work-unit.ts";
+
+export interface V1ClientEvents {
+  work(assignment: Assignment): void;
+  /** The pool does not take this user. */
+  refused(text: string): void;
+  message(text: string): void;
+  /** Once, whatever the cause; answers that are still open will not come. */
+  closed(why: string): void;
+}
+
+export interface V1ClientOptions extends PoolAddress {
+  readonly user: string;
+  readonly password: string;
+  readonly agent: string;
+}
+
+/** Pools send large coinbases; nothing sane is longer. */
+const maxLineBytes = 1 << 20;
+const maxDepth = 16;
+/** Pools speak at least every half minute. */
+const silenceMs = 300_000;
+
+export class V1Client {
+  readonly #events: V1ClientEvents;
+  readonly #user: string;
+  readonly #socket: Socket;
+  readonly #waiting = new Map<string, (answer: Answer | undefined) => void>();
+  #nextId = 1;
+  #rest: Buffer = Buffer.alloc(0);
+  #extranonce: { readonly extranonce1: Uint8Array; readonly extranonce2Size: number } | undefined;
+  #target: Target = targetFromDifficulty(1);
+  #versionMask = 0;
+  #why = "the pool closed the connection";
+
+  constructor(options: V1ClientOptions, events: V1ClientEvents) {
+    this.#events = events;
+    this.#user = options.user;
+    this.#socket = connect({ host: options.host, port: options.port, noDelay: true, keepAlive: true });
+    this.#socket.setTimeout(silenceMs, () => this.close("the pool was silent for 5 minutes"));
+    this.#socket.on("connect", () => this.#introduce(options));
+    this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#socket.on("error", (error) => {
+      this.#why = error.message;
+    });
+    this.#socket.on("close", () => this.#closed());
+  }
+
+  /** @returns the pool's answer; undefined if the connection ends before it comes. */
+  submit(share: Omit<Submit, "user">): Promise<Answer | undefined> {
+    return new Promise((resolve) => {
+      this.#request((id) => encodeSubmit(id, { ...share, user: this.#user }), resolve);
+    });
+  }
+
+  close(why: string): void {
+    this.#why = why;
+    this.#socket.destroy();
+  }
+
+  #introduce({ agent, user, password }: V1ClientOptions): void {
+    // Pools that do not know mining.configure refuse it or do not answer: nothing waits for that.
+    this.#request(
+      (id) => encodeConfigure(id, versionRollingMask),
+      (answer) => {
+        if (answer?.error === undefined) this.#versionMask = decodeConfiguration(answer?.result);
+      },
+    );
+    this.#request(
+      (id) => encodeSubscribe(id, agent),
+      (answer) => this.#subscribed(answer),
+    );
+    this.#request(
+      (id) => encodeAuthorize(id, user, password),
+      (answer) => {
+        if (answer === undefined || answer.result === true) return;
+        this.#events.refused(answer.error?.text ?? "the pool gave no reason");
+      },
+    );
+  }
+
+  #subscribed(answer: Answer | undefined): void {
+    if (answer === undefined) return;
+    const subscription = decodeSubscription(answer.result);
+    if (subscription instanceof Malformed) this.close(answer.error?.text ?? subscription.detail);
+    else this.#extranonce = subscription;
+  }
+
+  /** @param onAnswer called before the next line is read; with undefined if the connection ends first. */
+  #request(encode: (id: number) => string, onAnswer: (answer: Answer | undefined) => void): void {
+    const id = this.#nextId++;
+    if (this.#socket.destroyed) {
+      onAnswer(undefined);
+      return;
+    }
+    this.#waiting.set(String(id), onAnswer);
+    this.#socket.write(encode(id));
+  }
+
+  #read(chunk: Buffer): void {
+    const bytes = Buffer.concat([this.#rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
+      this.#line(bytes.subarray(start, end));
+      start = end + 1;
+    }
+    this.#rest = bytes.subarray(start);
+    if (this.#rest.length > maxLineBytes) this.close("the pool sent a line without an end");
+  }
+
+  #line(bytes: Buffer): void {
+    if (isBlank(bytes) || this.#socket.destroyed) return;
+    const line = readLine(bytes, maxDepth);
+    const problem = line instanceof Malformed ? line : this.#taken(line);
+    if (problem !== undefined) this.close(`the pool sent something odd: ${problem.detail}`);
+  }
+
+  #taken(line: Line): Malformed | undefined {
+    if (line.method !== undefined) return this.#notified(line.method, line.params);
+    const onAnswer = this.#waiting.get(line.idText);
+    this.#waiting.delete(line.idText);
+    onAnswer?.(decodeAnswer(line));
+    return undefined;
+  }
+
+  #notified(method: string, params: readonly Json[]): Malformed | undefined {
+    switch (method) {
+      case "mining.notify":
+        return this.#notify(params);
+      case "mining.set_difficulty":
+        return this.#setDifficulty(params);
+      case "mining.set_version_mask":
+        this.#versionMask = typeof params[0] === "string" ? Math.max(0, hexNumber(params[0])) : 0;
+        return undefined;
+      case "client.show_message":
+        this.#events.message(String(params[0]).replace(/[^\x20-\x7e]/g, " "));
+        return undefined;
+      case "client.reconnect":
+        // Never to another host: that is how hash power is stolen.
+        this.close("the pool asked to connect again");
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #notify(params: readonly Json[]): Malformed | undefined {
+    const job = decodeNotify(params);
+    if (job instanceof Malformed) return job;
+    if (this.#extranonce === undefined) return new Malformed("the pool sent a job before the subscription");
+    const versionMask = this.#versionMask;
+    this.#events.work({ job, target: this.#target, ...this.#extranonce, versionMask });
+    return undefined;
+  }
+
+  /** In force from the next job on; pools that send none of their own behind it accept both. */
+  #setDifficulty(params: readonly Json[]): Malformed | undefined {
+    const difficulty = decodeSetDifficulty(params);
+    if (difficulty instanceof Malformed) return difficulty;
+    this.#target = targetFromDifficulty(difficulty);
+    return undefined;
+  }
+
+  #closed(): void {
+    for (const onAnswer of this.#waiting.values()) onAnswer(undefined);
+    this.#waiting.clear();
+    this.#events.closed(this.#why);
+  }
+}
