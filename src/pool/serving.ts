@@ -59,6 +59,11 @@ export class Serving {
     this.#last = this.#last.then(() => this.#apply());
   }
 
+  /** Resolves when all that was decided so far is done. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     await this.#last;
