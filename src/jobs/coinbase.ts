@@ -52,7 +52,7 @@ export interface CoinbaseParts {
   readonly sigops: number;
 }
 
-/** The height's push may grow to 5 bytes; this leaves the node 12 for its auxiliary bytes. */
+/** The height's push may grow to 5 bytes; this leaves 11 for the node's auxiliary bytes. */
 export const maxTagBytes = 64;
 
 /** Of the transaction without witness. Stock Antminers of the S19 class break above about that. */

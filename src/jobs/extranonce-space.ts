@@ -45,23 +45,22 @@ export interface ExtranonceSpace {
   ownerGone(owner: number): void;
 }
 
-/** A block that cannot be leased: held by a worker, or resting until a time. */
-type Taken = { readonly owner: number } | { readonly restsUntilMs: number };
-
 export function createExtranonceSpace(options: ExtranonceSpaceOptions): ExtranonceSpace {
   const { frontEnd, counter, clock } = options;
   if (!Number.isInteger(frontEnd) || frontEnd < 0 || frontEnd > 255) {
     throw new RangeError(`front end ${frontEnd} does not fit a byte`);
   }
-  const taken = new Map<number, Taken>();
+  /** Who holds a block. */
+  const owners = new Map<number, number>();
+  /** Until when a dead worker's block rests; soonest first, since all rest equally long. */
+  const resting = new Map<number, number>();
 
   function lease(owner: number): ExtranonceLease | undefined {
-    wakeRested();
-    // Checked first, so that a space without room does not use up the counter; then each block comes up once a turn.
-    while (taken.size < extranonceBlocks) {
+    // Asked first, so that a space without room does not use up the counter; with room, each block comes up once a turn.
+    while (blocksTaken() < extranonceBlocks) {
       const block = counter.next() % extranonceBlocks;
-      if (taken.has(block)) continue;
-      taken.set(block, { owner });
+      if (owners.has(block) || resting.has(block)) continue;
+      owners.set(block, owner);
       return { first: firstOf(frontEnd, block), count: extranonceBlockSize };
     }
     return undefined;
@@ -69,29 +68,30 @@ export function createExtranonceSpace(options: ExtranonceSpaceOptions): Extranon
 
   function giveBack(owner: number, first: number): void {
     const block = Math.floor(first / extranonceBlockSize) % extranonceBlocks;
-    const holder = taken.get(block);
-    if (first !== firstOf(frontEnd, block) || holder === undefined) return;
-    if ("owner" in holder && holder.owner === owner) taken.delete(block);
+    if (owners.get(block) === owner && first === firstOf(frontEnd, block)) owners.delete(block);
   }
 
   function ownerGone(owner: number): void {
-    const restsUntilMs = clock.monotonicMs() + options.reuseAfterMs;
-    for (const [block, holder] of taken) {
-      if ("owner" in holder && holder.owner === owner) taken.set(block, { restsUntilMs });
+    const untilMs = clock.monotonicMs() + options.reuseAfterMs;
+    for (const [block, holder] of owners) {
+      if (holder !== owner) continue;
+      owners.delete(block);
+      resting.set(block, untilMs);
     }
   }
 
-  function wakeRested(): void {
+  function blocksTaken(): number {
     const now = clock.monotonicMs();
-    for (const [block, holder] of taken) {
-      if ("restsUntilMs" in holder && holder.restsUntilMs <= now) taken.delete(block);
+    for (const [block, untilMs] of resting) {
+      if (untilMs > now) break;
+      resting.delete(block);
     }
+    return owners.size + resting.size;
   }
 
   return {
     get blocksTaken() {
-      wakeRested();
-      return taken.size;
+      return blocksTaken();
     },
     lease,
     giveBack,
