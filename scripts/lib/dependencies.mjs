@@ -22,7 +22,7 @@ export function checkNode(version = process.versions.node) {
 
 /** Installs the packages unless those of this very lock are there already. */
 export async function installDependencies() {
-  if (!(await areInstalled())) await step("installing npm packages (a minute or less)", npmInstall);
+  if (!(await areInstalled())) await step("installing npm packages (a minute or less)", () => npmInstall());
 }
 
 /** npm writes down what it installed, last of all, in the form of the lock. */
@@ -47,14 +47,15 @@ async function packagesOf(lockFile) {
  * No install scripts run: those that matter (the embedded Postgres's links, zeromq's prebuilt binary) are not needed.
  * What npm finds in node_modules it removes first.
  */
-async function npmInstall() {
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--include=dev"];
-  const { code, stdout, stderr } = await capture("npm", args, { cwd: projectDir });
-  if (code !== 0) throw npmFailure(code, `${stdout}\n${stderr}`);
+export async function npmInstall({ folder = projectDir, production = false } = {}) {
+  const scope = production ? "--omit=dev" : "--include=dev";
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", scope];
+  const { code, stdout, stderr } = await capture("npm", args, { cwd: folder });
+  if (code !== 0) throw npmFailure(code, `${stdout}\n${stderr}`, folder);
 }
 
 /** npm's own words, told apart by what a person has to do about them. */
-function npmFailure(code, output) {
+function npmFailure(code, output, folder) {
   const words = output
     .split("\n")
     .filter(
@@ -66,7 +67,7 @@ function npmFailure(code, output) {
   if (code === 127) return new SetupFailure("npm is not on PATH.", "Install npm, which comes with Node.js.");
   if (/ENOSPC/.test(output)) return new SetupFailure(because, "Free about 1 GB of disk space.");
   if (/EACCES|EPERM|EROFS/.test(output)) {
-    return new SetupFailure(because, `Make ${projectDir} writable, or copy it to a folder of your own.`);
+    return new SetupFailure(because, `Make ${folder} writable, or copy it to a folder of your own.`);
   }
   if (/ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET_TIMEOUT|network/i.test(output)) {
     return new SetupFailure(

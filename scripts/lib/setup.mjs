@@ -12,8 +12,7 @@ import { say } from "./say.mjs";
  * @param {{tests?: boolean}} [options]
  */
 export async function setUp({ tests = false } = {}) {
-  checkNode();
-  await checkFolder();
+  await checkSurroundings();
   const log = (line) => say(`… ${line}`);
   // The downloads need no npm package, so they go on beside npm.
   const parts = [provideBitcoin({ log })];
@@ -23,13 +22,16 @@ export async function setUp({ tests = false } = {}) {
   return { bitcoin: others[0].value };
 }
 
-async function buildProgram() {
+/** npm packages and native code. */
+export async function buildProgram() {
+  await checkSurroundings();
   await installDependencies();
   const { buildNative } = await import("../build-native.mjs");
   await buildNative({ log: (line) => say(`… ${line}`) });
 }
 
-async function checkFolder() {
+async function checkSurroundings() {
+  checkNode();
   if (!existsSync(`${projectDir}/package-lock.json`)) {
     throw new SetupFailure(`${projectDir} is not a whole copy of Penstock.`, "Clone it again.");
   }

@@ -1,0 +1,25 @@
+import { writeFile } from "node:fs/promises";
+
+/** The demo's penstock.yaml. Values are written as JSON, which YAML reads as it is. */
+export async function writeConfig(file, { node, poolAddress, stratum, http }) {
+  const text = `# Written anew at each start of the demo; for a pool of your own start from config/penstock.example.yaml.
+chain: signet
+dataDirectory: ./pool
+nodes:
+  - rpc: ${JSON.stringify(node.rpcUrl)}
+    cookieFile: ${JSON.stringify(node.cookieFile)}
+    zmq: ${JSON.stringify(node.zmq)}
+pool:
+  address: ${JSON.stringify(poolAddress)}
+  tag: /Penstock demo/
+stratum:
+  listen: [${JSON.stringify(stratum)}]
+  # A CPU makes some million hashes a second: about a share a second at first, then vardiff sees to it.
+  difficulty: { start: 0.0005, min: 0.00001, vardiff: true, sharesPerMinute: 20 }
+journal:
+  segmentMegabytes: 16
+http:
+  listen: ${JSON.stringify(http)}
+`;
+  await writeFile(file, text);
+}
