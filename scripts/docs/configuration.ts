@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${NAME}` is what configuration files hold
 /** docs/configuration.md and config/penstock.example.yaml, made of the one schema. */
 import { stringify } from "yaml";
 import { environmentVariables } from "../../src/config/environment.ts";

@@ -82,7 +82,7 @@ function duplicateKeys(document: Document, lines: LineCounter): Fault[] {
         const name = isScalar(key) ? key.value : key;
         if (seen.has(name) && faults.length < maxFaults) {
           faults.push({
-            path: pathText([...pathOf(ancestors as readonly (Node | Pair)[]), String(name)]),
+            path: pathText([...pathOf([...(ancestors as readonly (Node | Pair)[]), map]), String(name)]),
             message: "is given twice; remove one",
             line: key.range ? lines.linePos(key.range[0]).line : undefined,
           });
@@ -94,7 +94,7 @@ function duplicateKeys(document: Document, lines: LineCounter): Fault[] {
   return faults;
 }
 
-/** Path of the map below these ancestors (document, maps, pairs and sequences, outermost first). */
+/** Path of the last of these nodes (document, maps, pairs and sequences), each of which holds the next. */
 function pathOf(ancestors: readonly (Node | Pair)[]): PathPart[] {
   return ancestors.flatMap((ancestor, depth): PathPart[] => {
     if ("key" in ancestor) return [isScalar(ancestor.key) ? String(ancestor.key.value) : "?"];
