@@ -91,7 +91,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   });
   log.info({ event: "http-listening", ...api.address }, "metrics and health are served here");
 
-  const books = await openBooks({ config, addon, clock, log, metrics, onFatal: failure.now });
+  const books = await openBooks({ config, addon, clock, log, metrics });
 
   const nodes = new Nodes({
     chain: config.chain,
@@ -191,20 +191,27 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   function hear(worker: number, message: FromWorker): void {
     switch (message.type) {
       case "ready":
-        return books.announce(message.committed);
+        books.announce(message.committed);
+        break;
       case "committed":
-        return books.announce(message.position);
+        books.announce(message.position);
+        break;
       case "extranonces-wanted":
-        return supervisor.send(worker, { type: "extranonces", lease: extranonces.lease(worker) });
+        supervisor.send(worker, { type: "extranonces", lease: extranonces.lease(worker) });
+        break;
       case "extranonces-returned":
-        return extranonces.giveBack(worker, message.first);
+        extranonces.giveBack(worker, message.first);
+        break;
       case "block":
         metrics.blocks.found.inc();
-        return submitter.submit(message.hash, message.bytes);
+        submitter.submit(message.hash, message.bytes);
+        break;
       case "health":
-        return health.hear(worker, message);
+        health.hear(worker, message);
+        break;
       case "metrics":
-        return workerMetrics.hear(worker, message.id, message.metrics);
+        workerMetrics.hear(worker, message.id, message.metrics);
+        break;
     }
   }
 
@@ -240,8 +247,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     folders,
     books,
     candidates,
-    templates,
-    tracker,
+    templateAgeSeconds: () => templates.ageSeconds,
     readiness,
     askForRecord: (record) => supervisor.send(health.anyListening() ?? 1, { type: "block-record", record }),
     everySecond: () => {

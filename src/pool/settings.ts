@@ -8,6 +8,11 @@ export interface WorkerSettings {
   readonly templatesDirectory: string;
 }
 
+/** Jobs that a worker can still judge: most of an hour at one every 25 s. */
+export const maxLiveJobs = 128;
+/** Templates whose transactions stay on disk: those of every live job, and some for those on their way. */
+export const templatesKept = maxLiveJobs + 32;
+
 /** Name of a worker's journal: each has its own. */
 export function journalNode(frontEnd: number, workerNumber: number): string {
   return `${frontEnd}-${workerNumber}`;
@@ -26,3 +31,11 @@ export function foldersOf(config: Config) {
 }
 
 export type Folders = ReturnType<typeof foldersOf>;
+
+export function orderLogOf(config: Config): string {
+  return join(config.journal.directory, "order.log");
+}
+
+export function postgresFolderOf(config: Config): string {
+  return join(config.dataDirectory, "postgres");
+}

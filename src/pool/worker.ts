@@ -22,12 +22,10 @@ import { readTransactionsFileSync } from "../template/transactions-file.ts";
 import { createFoundBlocks } from "./found-blocks.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
-import { journalNode, type WorkerSettings } from "./settings.ts";
+import { journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
 
-/** Jobs kept for judging: half an hour of jobs every second. */
-const maxJobs = 2_048;
 /** No job can be credited for so long after its connection closed. */
 const extranonceReuseMs = 2 * 3_600_000;
 const extranonceReserve = 1_024;
@@ -93,7 +91,11 @@ async function serve(
     onState: () => serving.review(),
   });
   const seen = addon.createSeenWindow(config.stratum.limits.seenShares);
-  const jobs = createLiveJobs({ addon, maxJobs, onTipsDropped: (oldest) => seen.forgetBefore(oldest) });
+  const jobs = createLiveJobs({
+    addon,
+    maxJobs: maxLiveJobs,
+    onTipsDropped: (oldest) => seen.forgetBefore(oldest),
+  });
   const extranonces = createExtranoncePool({
     clock,
     reserve: extranonceReserve,
@@ -203,7 +205,11 @@ function reasonsOf(journal: Journal): string[] {
   }
 }
 
-function limitsOf({ connections, seenShares: _, ...limits }: Config["stratum"]["limits"]): StratumLimits {
+function limitsOf({
+  connections,
+  seenShares: _seenShares,
+  ...limits
+}: Config["stratum"]["limits"]): StratumLimits {
   return { ...limits, connections: connections === "auto" ? undefined : connections, sweepSeconds: 1 };
 }
 

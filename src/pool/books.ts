@@ -1,0 +1,191 @@
+/**
+ * The ledger as the rest of the pool sees it: there from the start, whether or not its database is. Until it is,
+ * journals wait and questions about blocks fail; mining does not notice.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlockLedger, BlockState } from "../blocks/index.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/index.ts";
+import { describeError, PoolError } from "../errors.ts";
+import { openJournalReader, pruneSegments, recoverJournal } from "../journal/index.ts";
+import type { Position } from "../journal/record.ts";
+import { type Ingest, startIngest } from "../ledger/ingest.ts";
+import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import { startEmbeddedPostgres } from "../ledger/postgres/embedded.ts";
+import type { Logger } from "../log/index.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { Addon } from "../native/addon.ts";
+import { journalNode, orderLogOf, postgresFolderOf } from "./settings.ts";
+
+export interface BooksOptions {
+  readonly config: Config;
+  readonly addon: Addon;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Books {
+  /** Fails with LEDGER_NOT_OPEN until the database has been reached. */
+  readonly blocks: BlockLedger;
+  announce(position: Position): void;
+  /** Recovers and announces the journals of workers that this start does not have. */
+  recoverWithout(workers: number): Promise<void>;
+  countBlocks(): Promise<ReadonlyMap<BlockState, number>>;
+  /** Whether the ledger has everything that was announced. */
+  readonly caughtUp: boolean;
+  /** Deletes journal segments that are applied and older than the retention. */
+  pruneJournals(): Promise<void>;
+  /** Applies what was announced, within a limit, then lets the database go. */
+  close(): Promise<void>;
+}
+
+const retryMs = 2_000;
+const closeLimitMs = 15_000;
+const dayMs = 86_400_000;
+
+/** @throws PoolError when the database is there but not usable, or the embedded one cannot be started. */
+export async function openBooks({ config, addon, clock, log, metrics }: BooksOptions): Promise<Books> {
+  const embedded =
+    config.database.url === "embedded"
+      ? await startEmbeddedPostgres({ directory: postgresFolderOf(config), log })
+      : undefined;
+  const databaseUrl = embedded?.url ?? config.database.url;
+  const journals = config.journal.directory;
+  const waiting = new Map<string, Position>();
+  let ledger: Ledger | undefined;
+  let ingest: Ingest | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  metrics.ledger.up.set(0);
+  await open();
+
+  /** Only an unreachable database is waited for; one that does not fit must be seen to by somebody. */
+  async function open(): Promise<void> {
+    try {
+      ledger = await openLedger({ databaseUrl, orderLogFile: orderLogOf(config), log });
+    } catch (error) {
+      if (!(error instanceof PoolError && error.code === "DATABASE_UNAVAILABLE")) throw error;
+      log.error(
+        { event: "ledger-not-open", code: error.code },
+        `${describeError(error)} Mining goes on meanwhile.`,
+      );
+      retry = setTimeout(() => void openAgain(), retryMs);
+      return;
+    }
+    if (closed) return void (await ledger.close());
+    start(ledger);
+  }
+
+  async function openAgain(): Promise<void> {
+    try {
+      await open();
+    } catch (error) {
+      log.fatal({ event: "ledger-unusable", err: error }, describeError(error));
+      retry = setTimeout(() => void openAgain(), retryMs * 10);
+    }
+  }
+
+  function start(opened: Ledger): void {
+    metrics.ledger.up.set(1);
+    ingest = startIngest({
+      ledger: opened,
+      openJournal: async (node) => openJournalReader({ directory: join(journals, node), node, addon }),
+      log,
+      clock,
+      shareRetentionDays: config.ledger.shareRetentionDays,
+      maxRecords: config.ledger.batchRecords,
+      metrics: {
+        lagRecords: metrics.ledger.lagRecords,
+        appliedRecords: metrics.shares.applied,
+        applySeconds: metrics.ledger.applySeconds,
+        failing: { set: (value) => metrics.ledger.up.set(1 - value) },
+      },
+    });
+    for (const position of waiting.values()) ingest.announce(position);
+  }
+
+  function opened(): Ledger {
+    if (ledger !== undefined) return ledger;
+    throw new PoolError(
+      "LEDGER_NOT_OPEN",
+      "The ledger's database has not been reached yet.",
+      "Check database.url and Postgres.",
+    );
+  }
+
+  async function recoverWithout(workers: number): Promise<void> {
+    const own = new Set(Array.from({ length: workers }, (_, i) => journalNode(config.pool.frontEnd, i + 1)));
+    for (const node of await journalNodes(journals)) {
+      if (own.has(node)) continue;
+      const position = await recoverJournal({ directory: join(journals, node), node, addon, log });
+      if (position !== undefined) announce(position);
+    }
+  }
+
+  function announce(position: Position): void {
+    waiting.set(position.node, position);
+    ingest?.announce(position);
+  }
+
+  async function pruneJournals(): Promise<void> {
+    const retentionMs = config.journal.retentionDays * dayMs;
+    for (const [node, position] of await opened().cursors()) {
+      const removed = await pruneSegments({
+        directory: join(journals, node),
+        applied: position,
+        retentionMs,
+        nowMs: clock.wallMs(),
+      });
+      if (removed > 0)
+        log.info(
+          { event: "journal-pruned", node, segments: removed },
+          "applied segments past their retention were deleted",
+        );
+    }
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    clearTimeout(retry);
+    if (ingest !== undefined) {
+      await withinLimit(ingest.caughtUp(), closeLimitMs);
+      await ingest.stop();
+    }
+    await ledger?.close();
+    await embedded?.stop();
+  }
+
+  return {
+    blocks: {
+      followedBlocks: async (fromHeight) => opened().followedBlocks(fromHeight),
+      setBlockState: async (hash, state, detail) => opened().setBlockState(hash, state, detail),
+    },
+    announce,
+    recoverWithout,
+    countBlocks: async () => opened().countBlocks(),
+    get caughtUp() {
+      return ingest !== undefined && ingest.lagRecords === 0;
+    },
+    pruneJournals,
+    close,
+  };
+}
+
+/** Folders of journals; none before the first start. */
+async function journalNodes(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** What is left when the limit is over stays in the journals and is applied at the next start. */
+async function withinLimit(done: Promise<void>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
