@@ -1,6 +1,7 @@
 /**
  * What the native addon offers. Plain C++20 in native/src does the work; native/src/binding.cpp checks and converts.
- * All hashes and targets are 32 bytes, little-endian as integers (a block hash as it stands in memory).
+ * All hashes and targets are 32 bytes, little-endian as integers (a block hash as it stands in memory). An argument of
+ * a wrong type, length or range is a TypeError that names it.
  */
 export interface Addon {
   /** Name of the SHA-256 kernel in use: chosen once at load, after a self-test against known answers. */
@@ -14,16 +15,17 @@ export interface Addon {
   merkleRoot(coinbaseTxid: Uint8Array, branch: Uint8Array): Buffer;
   /** A job made ready for judging; freed with its JavaScript object. */
   prepareJob(job: PrepareJob): PreparedJob;
-  /** Header hashes of accepted shares, one window a worker. */
+  /** Header hashes of accepted shares, one window a worker. Nothing is evicted: a full window refuses. At most 2^32 - 1. */
   createSeenWindow(maxEntries: number): SeenWindow;
   /**
    * Judges one submission: `submission` and `verdict` have the layouts of native/layout.ts. Returns the refusal code,
-   * with `blockFlag` set when the hash meets the network target. Adds accepted hashes to `seen`.
+   * with `blockFlag` set when the hash meets the network target. Adds accepted hashes to `seen`. A job of a tip that
+   * `seen` was told to forget is stale: a repetition would go unnoticed.
    */
   judge(job: PreparedJob, seen: SeenWindow, submission: Uint8Array, verdict: Uint8Array): number;
   /**
    * Hashes `count` nonces from `nonceStart` on, blocking; calls nothing. Returns the first nonce whose header hash is
-   * <= target, or -1. header is 80 bytes; its nonce field is ignored.
+   * <= target, or -1. header is 80 bytes; its nonce field is ignored. nonceStart + count <= 2^32.
    */
   scanNonces(header: Uint8Array, target: Uint8Array, nonceStart: number, count: number): number;
 }
@@ -49,6 +51,8 @@ export interface PreparedJob {
 
 export interface SeenWindow {
   readonly size: number;
-  /** Drops the hashes of all tips below `tipNumber`. */
+  /** Memory of the entries, used and free: 22 to 43 bytes each. */
+  readonly bytes: number;
+  /** Drops the hashes of all blocks that were last built on under a tip number below this one. */
   forgetBefore(tipNumber: number): void;
 }

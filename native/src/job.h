@@ -1,0 +1,66 @@
+#pragma once
+
+#include <vector>
+
+#include "sha256.h"
+
+namespace penstock {
+
+inline constexpr std::size_t kExtranonce1Length = 4;
+inline constexpr std::size_t kExtranonce2Length = 8;
+/// A block's transactions without witness fit in a million bytes; a coinbase half is never longer.
+inline constexpr std::size_t kMaxCoinbasePartLength = 1'000'000;
+/// 2^32 transactions: far more than any block.
+inline constexpr std::size_t kMaxBranchElements = 32;
+
+/// What a job is made of; the spans are copied.
+struct JobParts {
+  std::uint32_t version;
+  FixedBytes<32> previousHash;
+  std::uint32_t bits;
+  std::uint32_t minTime;
+  /// The coinbase without witness, cut where the extranonces go.
+  Bytes coinbase1;
+  Bytes coinbase2;
+  /// Elements of 32 bytes back to back.
+  Bytes merkleBranch;
+  FixedBytes<32> networkTarget;
+  std::uint64_t tipNumber;
+};
+
+/// A job made ready for judging: constant, and hashing it for a share allocates nothing.
+class PreparedJob {
+ public:
+  /// Lengths must be within the bounds above.
+  PreparedJob(const Sha256Kernel& kernel, const JobParts& parts);
+
+  /// Writes the header that these choices of the miner make.
+  void BuildHeader(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
+                   FixedBytes<kExtranonce2Length> extranonce2, std::uint32_t versionBits, std::uint32_t ntime,
+                   std::uint32_t nonce, std::span<std::uint8_t, 80> header) const;
+
+  const Hash& previousHash() const { return previousHash_; }
+  const Hash& networkTarget() const { return networkTarget_; }
+  std::uint32_t minTime() const { return minTime_; }
+  std::uint64_t tipNumber() const { return tipNumber_; }
+
+ private:
+  Hash CoinbaseTxid(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
+                    FixedBytes<kExtranonce2Length> extranonce2) const;
+
+  std::uint32_t version_;
+  std::uint32_t bits_;
+  std::uint32_t minTime_;
+  std::uint64_t tipNumber_;
+  Hash previousHash_;
+  Hash networkTarget_;
+  /// State after the whole blocks of coinbase1.
+  Sha256State midstate_ = kSha256Initial;
+  /// The coinbase from there on, zeros in the place of the extranonces, padded to whole blocks.
+  std::vector<std::uint8_t> tail_;
+  /// Where the extranonces go in the tail: less than 64, so that they lie in its first two blocks.
+  std::size_t extranonceOffset_;
+  std::vector<std::uint8_t> merkleBranch_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,52 @@
+#include "judge.h"
+
+#include "u256.h"
+
+namespace penstock {
+namespace {
+
+Refusal RefusalOf(const PreparedJob& job, SeenWindow& seen, const Submission& submission, const Hash& hash) {
+  const SeenWindow::Tip tip = {job.tipNumber(), job.previousHash()};
+  if (seen.Contains(tip, hash)) return Refusal::kDuplicate;
+  // A tip whose hashes were dropped is stale whoever asks: a repetition would go unnoticed there.
+  if (submission.stale || seen.Forgotten(tip.number)) return Refusal::kStale;
+  if (submission.ntime < job.minTime() || submission.ntime > submission.ntimeMax) return Refusal::kNtimeOutOfRange;
+  if ((submission.versionBits & ~submission.versionMask) != 0) return Refusal::kVersionBitsNotAllowed;
+  if (!LessOrEqual(hash, submission.target)) return Refusal::kLowDifficulty;
+  return seen.Insert(tip, hash) ? Refusal::kNone : Refusal::kWindowFull;
+}
+
+}  // namespace
+
+Verdict Judge(const Sha256Kernel& kernel, const PreparedJob& job, SeenWindow& seen, const Submission& submission) {
+  Verdict verdict;
+  job.BuildHeader(kernel, submission.extranonce1, submission.extranonce2, submission.versionBits, submission.ntime,
+                  submission.nonce, verdict.header);
+  kernel.double80(verdict.hash, verdict.header);
+  // Asked before any rule: a solved block is never refused.
+  verdict.block = LessOrEqual(verdict.hash, job.networkTarget());
+  verdict.refusal = RefusalOf(job, seen, submission, verdict.hash);
+  return verdict;
+}
+
+Submission ReadSubmission(FixedBytes<SubmissionLayout::kSize> bytes) {
+  using Layout = SubmissionLayout;
+  Submission submission;
+  CopyBytes(submission.extranonce1, bytes.subspan<Layout::kExtranonce1, kExtranonce1Length>());
+  CopyBytes(submission.extranonce2, bytes.subspan<Layout::kExtranonce2, kExtranonce2Length>());
+  submission.ntime = ReadLe32(bytes.subspan<Layout::kNtime, 4>());
+  submission.nonce = ReadLe32(bytes.subspan<Layout::kNonce, 4>());
+  submission.versionBits = ReadLe32(bytes.subspan<Layout::kVersionBits, 4>());
+  submission.versionMask = ReadLe32(bytes.subspan<Layout::kVersionMask, 4>());
+  submission.stale = (ReadLe32(bytes.subspan<Layout::kFlags, 4>()) & kStaleFlag) != 0;
+  submission.ntimeMax = ReadLe32(bytes.subspan<Layout::kNtimeMax, 4>());
+  CopyBytes(submission.target, bytes.subspan<Layout::kTarget, 32>());
+  return submission;
+}
+
+void WriteVerdict(std::span<std::uint8_t, VerdictLayout::kSize> bytes, const Verdict& verdict) {
+  CopyBytes(bytes.subspan<VerdictLayout::kHash, 32>(), verdict.hash);
+  CopyBytes(bytes.subspan<VerdictLayout::kHeader, 80>(), verdict.header);
+}
+
+}  // namespace penstock

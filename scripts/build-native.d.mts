@@ -1,0 +1,18 @@
+interface Options {
+  readonly log: (line: string) => void;
+  readonly buildDir?: string;
+  /** A command line; default $CXX, else g++ or clang++. */
+  readonly compiler?: string;
+}
+
+interface Built {
+  readonly path: string;
+  /** False when what was there is up to date. */
+  readonly built: boolean;
+}
+
+export function buildNative(options: Options): Promise<Built>;
+
+export function buildCoreProgram(
+  options: Options & { readonly source: string; readonly flags: readonly string[] },
+): Promise<Built>;
