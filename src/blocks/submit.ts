@@ -39,7 +39,10 @@ export interface SubmitMetrics {
 }
 
 export interface BlockSubmitter {
-  /** Sends a block to every node at once, and again until each has given a final answer. The same block again is a no-op. */
+  /**
+   * Sends a block to every node at once, and again until each has given a final answer; and once more to a node that
+   * comes back, until the block is settled. The same block again is a no-op.
+   */
   submit(hash: Uint8Array, block: Uint8Array): void;
   /** Sends whatever is in the store: at start, where it cannot be known how far the last run came. */
   resume(): void;
@@ -164,6 +167,13 @@ export function createSubmitter({ nodes, store, log, metrics, onVerdict }: Submi
     }
   }
 
+  /** A node that crashed may have lost what it had accepted; asked again, it says `duplicate` if not. */
+  function sendAgain(node: WatchedNode): void {
+    const queue = queues[nodes.all.indexOf(node)];
+    for (const entry of entries.values()) if (entry.answers.has(node.name)) queue?.push(entry, 1);
+  }
+  nodes.on("recovered", sendAgain);
+
   return {
     submit(hash, block) {
       if (!closed) add(hash, block, false);
@@ -192,6 +202,7 @@ export function createSubmitter({ nodes, store, log, metrics, onVerdict }: Submi
     },
     close() {
       closed = true;
+      nodes.off("recovered", sendAgain);
       for (const queue of queues) queue.close();
     },
   };

@@ -4,7 +4,7 @@ import type { Logger } from "../log/index.ts";
 import type { Nodes, Tip, WatchedNode } from "../node/index.ts";
 import { nextState } from "./next-state.ts";
 import { type BlockLedger, type BlockState, type FollowedBlock, maturityConfirmations } from "./state.ts";
-import type { BlockSubmitter } from "./submit.ts";
+import type { BlockSubmitter, SubmittedBlock } from "./submit.ts";
 
 export interface TrackOptions {
   readonly nodes: Nodes;
@@ -21,8 +21,10 @@ export interface TrackMetrics {
 }
 
 export interface BlockTracker {
-  /** Looks again: the ledger has new blocks, or a submission was answered. */
+  /** A submission was answered. */
   look(): void;
+  /** The ledger may have new blocks, of whatever height: other machines find some, and their records may come late. */
+  lookAtAll(): void;
   close(): void;
 }
 
@@ -46,6 +48,7 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
   let closed = false;
   let looking = false;
   let again = false;
+  let all = true;
   let retryMs = firstRetryMs;
   let complained: string | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -78,6 +81,7 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
   }
 
   function fail(error: unknown): void {
+    all = true;
     const complaint = error instanceof PoolError ? error.code : describeError(error);
     if (complaint !== complained && !closed) {
       log.warn(
@@ -103,12 +107,10 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
     const forkHeight = await findFork(node, settled?.tip);
     const submitted = [...submitter.blocks()];
     const heights = [forkHeight + 1, settled?.openFrom ?? 0, ...submitted.map(({ height }) => height)];
-    const blocks = await ledger.followedBlocks(
-      Math.max(
-        0,
-        heights.reduce((a, b) => Math.min(a, b)),
-      ),
-    );
+    const lowest = heights.reduce((a, b) => Math.min(a, b));
+    const fromHeight = all ? 0 : Math.max(0, lowest);
+    all = false;
+    const blocks = await ledger.followedBlocks(fromHeight);
 
     let openFrom = Number.POSITIVE_INFINITY;
     for (const block of blocks) {
@@ -117,7 +119,17 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
     }
     settled = { tip, openFrom };
     const inLedger = new Set(blocks.map(({ hash }) => displayHash(hash)));
-    return submitted.some(({ hash }) => !inLedger.has(displayHash(hash)));
+    return dropStrays(
+      submitted.filter(({ hash }) => !inLedger.has(displayHash(hash))),
+      tip,
+    );
+  }
+
+  /** What every node refused may never have been a block, and then has no record. @returns whether records are awaited. */
+  function dropStrays(missing: readonly SubmittedBlock[], tip: Tip): boolean {
+    const strays = missing.filter(({ verdict, height }) => verdict.kind === "refused" && isDeep(height, tip));
+    for (const { hash } of strays) submitter.settle(hash);
+    return missing.length > strays.length;
   }
 
   async function bringUpToDate(block: FollowedBlock, node: WatchedNode, tip: Tip, forkHeight: number) {
@@ -136,14 +148,12 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
         state,
         reason,
       };
-      log[state === "orphaned" ? "warn" : "info"](
-        { event: "block-state", ...fields },
-        "A block changed its state.",
-      );
+      const level = state === "orphaned" ? "warn" : "info";
+      log[level]({ event: "block-state", ...fields }, "A block changed its state.");
     }
-    const deep = tip.height - block.height >= maturityConfirmations;
-    if (known !== undefined && (state === "mature" || (state === "orphaned" && deep)))
-      submitter.settle(block.hash);
+    if (state === "mature" || (state === "orphaned" && isDeep(block.height, tip))) {
+      if (known !== undefined) submitter.settle(block.hash);
+    }
     return state;
   }
 
@@ -151,6 +161,10 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
   look();
   return {
     look,
+    lookAtAll() {
+      all = true;
+      look();
+    },
     close() {
       closed = true;
       clearTimeout(timer);
@@ -181,6 +195,10 @@ async function confirmationsOf(block: FollowedBlock, node: WatchedNode, tip: Tip
     return tip.height - block.height + 1;
   if (untouched && block.state === "orphaned") return -1;
   return (await node.header(displayHash(block.hash)))?.confirmations;
+}
+
+function isDeep(height: number, tip: Tip): boolean {
+  return tip.height - height >= maturityConfirmations;
 }
 
 function isFinal(state: BlockState): boolean {

@@ -46,16 +46,20 @@ const maxAttempts = maxSockets + 1;
 export function openEndpoint(address: string): HttpEndpoint {
   const url = parseAddress(address);
   const agent = new Agent({ keepAlive: true, maxSockets, noDelay: true });
+  let closed = false;
   return {
     name: url.host,
     async post(body, options) {
       for (let attempt = 1; ; attempt++) {
         const outcome = await exchange(url, agent, body, options);
         if ("answer" in outcome) return outcome.answer;
-        if (!outcome.staleConnection || attempt === maxAttempts) throw outcome.error;
+        if (!outcome.staleConnection || attempt === maxAttempts || closed) throw outcome.error;
       }
     },
-    close: () => agent.destroy(),
+    close() {
+      closed = true;
+      agent.destroy();
+    },
   };
 }
 

@@ -10,4 +10,4 @@ export {
 } from "./nodes.ts";
 export { type NodeRpc, openRpc, type RpcOptions } from "./rpc.ts";
 export type { SubmitAnswer } from "./submit-answer.ts";
-export type { NodeOptions, NodeState, TipSource, WatchedNode } from "./watched-node.ts";
+export { type NodeOptions, type NodeState, type TipSource, WatchedNode } from "./watched-node.ts";

@@ -24,6 +24,8 @@ export interface NodesOptions {
   readonly slowMs?: number | undefined;
   /** How long a better node must have been well before it is used again; 3,000 if not given. */
   readonly returnAfterMs?: number | undefined;
+  /** After so long without any node, one that is behind the pool's tip is used rather than none; 10,000 if not given. */
+  readonly behindAfterMs?: number | undefined;
   readonly metrics?: NodesMetrics | undefined;
 }
 
@@ -57,10 +59,10 @@ export interface NodesEvents {
   template: [TemplateAnswer];
   /** The node in use changed: its name, or undefined when there is none. */
   selected: [string | undefined];
+  /** This node is well again (or for the first time); what it was told before it may have lost. */
+  recovered: [WatchedNode];
 }
 
-/** After so long without any node, one that is behind the pool's tip is used rather than none. */
-const behindAfterMs = 60_000;
 const templateTimeoutMs = 10_000;
 
 /**
@@ -74,8 +76,10 @@ export class Nodes extends EventEmitter<NodesEvents> {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #returnAfterMs: number;
+  readonly #behindAfterMs: number;
   readonly #metrics: NodesMetrics | undefined;
   readonly #lag: LagWatch;
+  readonly #wasUsable = new Set<WatchedNode>();
   #selection: Selection;
   #tip: Tip | undefined;
   #closed = false;
@@ -89,6 +93,7 @@ export class Nodes extends EventEmitter<NodesEvents> {
     this.#log = options.log;
     this.#clock = options.clock ?? systemClock;
     this.#returnAfterMs = options.returnAfterMs ?? 3_000;
+    this.#behindAfterMs = options.behindAfterMs ?? 10_000;
     this.#metrics = options.metrics;
     this.#rules = options.chain === "signet" ? ["segwit", "signet"] : ["segwit"];
     this.#lag = watchLag(this.#log, this.#clock, (node, lagging) => this.#metrics?.lagging(node, lagging));
@@ -187,13 +192,22 @@ export class Nodes extends EventEmitter<NodesEvents> {
       usableSinceMs: node.usableSinceMs,
       chainWork: node.tip?.chainWork,
     }));
-    const rules = { nowMs, returnAfterMs: this.#returnAfterMs, behindAfterMs };
+    const rules = { nowMs, returnAfterMs: this.#returnAfterMs, behindAfterMs: this.#behindAfterMs };
     const chosen = selectNode(candidates, this.#selection, rules);
     if (chosen !== this.#selection.current) this.#switchTo(chosen, nowMs);
     this.#adoptTip(chosen === index ? source : "poll", nowMs);
     for (const [i, node] of this.all.entries()) {
+      this.#noteRecovery(node);
       this.#longPolls[i]!.want(i === chosen);
       this.#lag.look(node.name, node.usable ? node.tip : undefined, this.#tip);
+    }
+  }
+
+  #noteRecovery(node: WatchedNode): void {
+    if (!node.usable) this.#wasUsable.delete(node);
+    else if (!this.#wasUsable.has(node)) {
+      this.#wasUsable.add(node);
+      this.emit("recovered", node);
     }
   }
 

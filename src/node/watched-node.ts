@@ -41,7 +41,7 @@ export interface NodeMetrics {
   height(node: string, height: number): void;
   /** A failed call, `rpc-error` among them. */
   fault(node: string, fault: NodeFault): void;
-  callSeconds(method: string, seconds: number): void;
+  callSeconds(node: string, method: string, seconds: number): void;
   zmqMissed(node: string, messages: number): void;
 }
 
@@ -286,7 +286,11 @@ export class WatchedNode {
       this.#fail(error);
       throw error;
     } finally {
-      this.#options.metrics?.callSeconds(method, (this.#options.clock.monotonicMs() - startMs) / 1_000);
+      this.#options.metrics?.callSeconds(
+        this.name,
+        method,
+        (this.#options.clock.monotonicMs() - startMs) / 1_000,
+      );
     }
   }
 

@@ -11,7 +11,12 @@ export interface FakeNode {
   close(): Promise<void>;
 }
 
-export type Script = (method: string, response: ServerResponse, request: IncomingMessage) => void;
+export type Script = (
+  method: string,
+  response: ServerResponse,
+  request: IncomingMessage,
+  params: readonly unknown[],
+) => void;
 
 export async function startFakeNode(first: Script): Promise<FakeNode> {
   let script = first;
@@ -19,9 +24,9 @@ export async function startFakeNode(first: Script): Promise<FakeNode> {
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
-    const { method } = JSON.parse(body) as { method: string };
+    const { method, params } = JSON.parse(body) as { method: string; params: unknown[] };
     calls.push(method);
-    script(method, response, request);
+    script(method, response, request, params);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

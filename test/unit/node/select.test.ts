@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { type Candidate, type Selection, selectNode } from "../../../src/node/select.ts";
 
-const rules = { nowMs: 100_000, returnAfterMs: 3_000, behindAfterMs: 60_000 };
+const rules = { nowMs: 100_000, returnAfterMs: 3_000, behindAfterMs: 10_000 };
 const none: Selection = { current: undefined, chainWork: 0n, lostMs: 0 };
 
 function aNode(changes: Partial<Candidate> = {}): Candidate {
@@ -45,12 +45,12 @@ test("a slow node is passed over while another is as far and quick", () => {
 test("miners are not sent back to an older block because the node that knew the newer one is gone", () => {
   const nodes = [aNode({ usable: false }), aNode({ chainWork: 99n })];
   assert.equal(selectNode(nodes, using(0), rules), undefined);
-  const waiting: Selection = { current: undefined, chainWork: 100n, lostMs: rules.nowMs - 59_999 };
+  const waiting: Selection = { current: undefined, chainWork: 100n, lostMs: rules.nowMs - 9_999 };
   assert.equal(selectNode(nodes, waiting, rules), undefined);
 });
 
-test("after a minute without any node, one that is behind is better than none", () => {
-  const waiting: Selection = { current: undefined, chainWork: 100n, lostMs: rules.nowMs - 60_000 };
+test("after a while without any node, one that is behind is better than none", () => {
+  const waiting: Selection = { current: undefined, chainWork: 100n, lostMs: rules.nowMs - 10_000 };
   assert.equal(selectNode([aNode({ usable: false }), aNode({ chainWork: 99n })], waiting, rules), 1);
 });
 

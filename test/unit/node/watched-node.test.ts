@@ -115,8 +115,8 @@ test("an RPC error is an answer: the node stays healthy", async () => {
   const { fake, node, faults } = await watch(healthy());
   await reach(node, "healthy");
   const well = healthy();
-  fake.answer((method, response, request) =>
-    method === "getblock" ? sendError(response, -5, "Block not found") : well(method, response, request),
+  fake.answer((method, response, ...rest) =>
+    method === "getblock" ? sendError(response, -5, "Block not found") : well(method, response, ...rest),
   );
   await assert.rejects(node.call("getblock"));
   assert.equal(node.state, "healthy");
@@ -127,7 +127,7 @@ test("a node that is slow to answer says so, and stays usable", async () => {
   const well = healthy();
   const { fake, node } = await watch(well);
   await reach(node, "healthy");
-  fake.answer((method, response, request) => setTimeout(() => well(method, response, request), 100));
+  fake.answer((method, response, ...rest) => setTimeout(() => well(method, response, ...rest), 100));
   await until(() => node.slow, { timeoutMs: 5_000, what: "slowness", intervalMs: 5 });
   assert.ok(node.usable);
   fake.answer(well);
@@ -142,8 +142,8 @@ test("a header that is not the tip's is not believed, whoever tells of it", asyn
   const other = "ab".repeat(32);
   for (const confirmations of [-1, 2]) {
     const early = healthy({ header: { hash: other, confirmations, height: 900_001 } });
-    fake.answer((method, response, request) =>
-      (method === "getblockheader" ? early : well)(method, response, request),
+    fake.answer((method, response, ...rest) =>
+      (method === "getblockheader" ? early : well)(method, response, ...rest),
     );
     await node.noteTip(other, "zmq");
     assert.equal(node.tip?.displayHash, tip);
