@@ -1,0 +1,237 @@
+// Runs the core under the sanitizers, on its own: test/unit/native/sanitizers.test.ts builds and starts it. Inputs lie in
+// heap blocks of exactly their size, so that one byte too many is seen. Values are compared with plain code or with the
+// portable kernel; known answers and the rules of judging are tested from JavaScript.
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "cpu.h"
+#include "crc32c.h"
+#include "judge.h"
+#include "merkle.h"
+#include "scan.h"
+#include "sha256_kernels.h"
+#include "u256.h"
+
+namespace penstock {
+namespace {
+
+#define CHECK(condition) Check((condition), #condition, __LINE__)
+
+void Check(bool holds, const char* what, int line) {
+  if (holds) return;
+  std::fprintf(stderr, "core_test.cpp:%d: %s does not hold\n", line, what);
+  std::exit(1);
+}
+
+class Random {
+ public:
+  std::uint64_t Word() { return engine_(); }
+  /// Both bounds included.
+  std::size_t Between(std::size_t least, std::size_t most) { return least + engine_() % (most - least + 1); }
+
+  /// Its memory ends where it ends.
+  std::vector<std::uint8_t> Make(std::size_t length) {
+    std::vector<std::uint8_t> bytes(length);
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(engine_());
+    return bytes;
+  }
+
+  template <std::size_t Length>
+  std::array<std::uint8_t, Length> Fixed() {
+    std::array<std::uint8_t, Length> bytes;
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(engine_());
+    return bytes;
+  }
+
+ private:
+  std::mt19937_64 engine_{20090103};
+};
+
+void TestMessages(const Sha256Kernel& kernel, Random& random) {
+  for (std::size_t length = 0; length <= 400; length++) {
+    const auto data = random.Make(length);
+    CHECK(Sha256d(kernel, data) == Sha256d(kSha256Portable, data));
+  }
+}
+
+void TestMerkleSteps(const Sha256Kernel& kernel, Random& random) {
+  for (std::size_t count = 0; count <= 40; count++) {
+    auto pairs = random.Make(count * 64);
+    std::vector<std::uint8_t> apart(count * 32);
+    kernel.double64(apart, pairs);
+    for (std::size_t i = 0; i < count; i++) {
+      const Hash expected = Sha256d(kSha256Portable, Bytes(pairs).subspan(i * 64, 64));
+      CHECK(std::equal(expected.begin(), expected.end(), apart.begin() + static_cast<std::ptrdiff_t>(i * 32)));
+    }
+    kernel.double64(std::span(pairs).first(count * 32), pairs);
+    CHECK(std::equal(apart.begin(), apart.end(), pairs.begin()));
+  }
+}
+
+void TestMerkleTrees(const Sha256Kernel& kernel, Random& random) {
+  for (std::size_t count = 0; count <= 70; count++) {
+    const auto txids = random.Make(count * 32);
+    const std::vector<Hash> branch = MerkleBranch(kernel, txids);
+    CHECK(branch == MerkleBranch(kSha256Portable, txids));
+    std::vector<std::uint8_t> flat;
+    for (const Hash& element : branch) flat.insert(flat.end(), element.begin(), element.end());
+    const Hash coinbase = random.Fixed<32>();
+    CHECK(MerkleRoot(kernel, coinbase, flat) == MerkleRoot(kSha256Portable, coinbase, flat));
+  }
+}
+
+void TestScans(const Sha256Kernel& kernel, Random& random) {
+  for (int round = 0; round < 300; round++) {
+    const auto header = random.Fixed<80>();
+    Hash target = random.Fixed<32>();
+    target[31] = static_cast<std::uint8_t>(random.Between(0, 8));
+    const auto first = static_cast<std::uint32_t>(round % 4 == 0 ? 0xffffffff - random.Between(0, 50) : random.Word());
+    const std::uint64_t count = random.Between(0, 120);
+    CHECK(ScanNonces(kernel, header, target, first, count) ==
+          ScanNonces(kSha256Portable, header, target, first, count));
+  }
+}
+
+void TestCrc32c(Random& random) {
+  for (std::size_t length = 0; length <= 300; length++) {
+    const auto data = random.Make(length);
+    std::uint32_t plain = 0xffffffff;
+    for (const std::uint8_t byte : data) {
+      plain ^= byte;
+      for (int bit = 0; bit < 8; bit++) plain = (plain >> 1) ^ ((plain & 1) != 0 ? 0x82f63b78 : 0);
+    }
+    CHECK(Crc32cTable(data) == ~plain);
+    CHECK(Crc32c(data) == ~plain);
+#if defined(__x86_64__)
+    if (DetectCpu().sse42) CHECK(Crc32cSse42(data) == ~plain);
+#endif
+  }
+}
+
+void TestComparison(Random& random) {
+  const auto plain = [](const Hash& a, const Hash& b) {
+    return !std::lexicographical_compare(b.rbegin(), b.rend(), a.rbegin(), a.rend());
+  };
+  for (int round = 0; round < 2'000; round++) {
+    const Hash a = random.Fixed<32>();
+    Hash b = a;
+    if (round % 8 != 0) b[random.Between(0, 31)] = static_cast<std::uint8_t>(random.Word());
+    CHECK(LessOrEqual(a, b) == plain(a, b));
+    CHECK(LessOrEqual(b, a) == plain(b, a));
+  }
+}
+
+Submission RandomSubmission(Random& random) {
+  auto bytes = random.Make(SubmissionLayout::kSize);
+  if (random.Between(0, 1) == 0) {  // one that breaks no rule
+    std::fill(bytes.begin() + SubmissionLayout::kVersionMask, bytes.end(), std::uint8_t{0xff});
+    std::fill_n(bytes.begin() + SubmissionLayout::kFlags, 4, std::uint8_t{0});
+  }
+  return ReadSubmission(Bytes(bytes).first<SubmissionLayout::kSize>());
+}
+
+void TestJobs(const Sha256Kernel& kernel, Random& random) {
+  for (std::size_t length1 = 0; length1 <= 140; length1++) {
+    const auto coinbase1 = random.Make(length1);
+    const auto coinbase2 = random.Make(random.Between(0, 200));
+    const auto branch = random.Make(32 * random.Between(0, 5));
+    const Hash previousHash = random.Fixed<32>();
+    const Hash networkTarget = random.Fixed<32>();
+    const PreparedJob job(kernel, {.version = 0x20000000,
+                                   .previousHash = previousHash,
+                                   .bits = 0x1d00ffff,
+                                   .minTime = 0,
+                                   .coinbase1 = coinbase1,
+                                   .coinbase2 = coinbase2,
+                                   .merkleBranch = branch,
+                                   .networkTarget = networkTarget,
+                                   .tipNumber = 1});
+    SeenWindow seen(10, {random.Word(), random.Word()});
+    const Submission submission = RandomSubmission(random);
+    const Verdict verdict = Judge(kernel, job, seen, submission);
+
+    std::vector<std::uint8_t> coinbase = coinbase1;
+    coinbase.insert(coinbase.end(), submission.extranonce1.begin(), submission.extranonce1.end());
+    coinbase.insert(coinbase.end(), submission.extranonce2.begin(), submission.extranonce2.end());
+    coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+    const Hash root = MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch);
+    CHECK(std::equal(root.begin(), root.end(), verdict.header.begin() + 36));
+    CHECK(verdict.hash == Sha256d(kSha256Portable, verdict.header));
+    CHECK(seen.size() == (verdict.refusal == Refusal::kNone ? 1 : 0));
+
+    std::vector<std::uint8_t> out(VerdictLayout::kSize);
+    WriteVerdict(std::span(out).first<VerdictLayout::kSize>(), verdict);
+    const Verdict again = Judge(kernel, job, seen, submission);
+    CHECK(again.refusal == (verdict.refusal == Refusal::kNone ? Refusal::kDuplicate : verdict.refusal));
+  }
+}
+
+/// Against a std::set, with hashes as an attacker would like them: free-slot marks, equal halves, all in one place.
+void TestSeenWindow(SeenWindow::Seed seed, Random& random) {
+  constexpr std::size_t kMax = 3'000;
+  const std::array<Hash, 3> blocks = {random.Fixed<32>(), random.Fixed<32>(), random.Fixed<32>()};
+  std::array<std::set<Hash>, 3> plain;
+  std::array<std::uint64_t, 3> newest = {};
+  SeenWindow seen(kMax, seed);
+  std::uint64_t oldest = 0;
+  for (std::uint64_t step = 0; step < 20'000; step++) {
+    const std::size_t block = random.Between(0, 2);
+    const std::uint64_t number = oldest + random.Between(0, 2);
+    const SeenWindow::Tip tip = {number, blocks[block]};
+    Hash hash = random.Fixed<32>();
+    std::fill_n(hash.begin() + 2, 14, std::uint8_t{0});
+    if (step % 2 == 0) hash[1] = hash[0] = 0;
+    hash[8] = static_cast<std::uint8_t>(step % 64);
+    std::fill(hash.begin() + 16, hash.end(), std::uint8_t{0});
+
+    const bool known = plain[block].contains(hash);
+    CHECK(seen.Contains(tip, hash) == known);
+    if (!plain[block].empty()) newest[block] = std::max(newest[block], number);
+    if (!known) {
+      const std::size_t held = plain[0].size() + plain[1].size() + plain[2].size();
+      CHECK(seen.size() == held);
+      CHECK(seen.Insert(tip, hash) == (held < kMax));
+      if (held < kMax) {
+        plain[block].insert(hash);
+        newest[block] = std::max(newest[block], number);
+      }
+    }
+    if (step % 4'000 == 3'999) {
+      oldest = number + random.Between(0, 2);
+      seen.ForgetBefore(oldest);
+      CHECK(oldest == 0 || seen.Forgotten(oldest - 1));
+      CHECK(!seen.Forgotten(oldest));
+      for (std::size_t i = 0; i < 3; i++) {
+        if (newest[i] < oldest) plain[i].clear(), newest[i] = 0;
+      }
+    }
+  }
+}
+
+int Run() {
+  Random random;
+  for (const Sha256Kernel* kernel : UsableKernels()) {
+    CHECK(FindKernel(kernel->name) == kernel);
+    CHECK(SelfTest(*kernel));
+    TestMessages(*kernel, random);
+    TestMerkleSteps(*kernel, random);
+    TestMerkleTrees(*kernel, random);
+    TestScans(*kernel, random);
+    TestJobs(*kernel, random);
+    std::printf("%s\n", kernel->name);
+  }
+  CHECK(FindKernel("abacus") == nullptr);
+  TestCrc32c(random);
+  TestComparison(random);
+  TestSeenWindow({random.Word(), random.Word()}, random);
+  TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place
+  return 0;
+}
+
+}  // namespace
+}  // namespace penstock
+
+int main() { return penstock::Run(); }

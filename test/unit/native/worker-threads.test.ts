@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { buildNative } from "../../../scripts/build-native.mjs";
+
+const { path } = await buildNative({ log: () => {} });
+
+/** Judges the same shares on objects of its own, and says how many were accepted and what the last hash was. */
+const work = `
+  const { parentPort, workerData } = require("node:worker_threads");
+  const addon = require(workerData.path).addon("");
+  const job = addon.prepareJob({
+    version: 1, previousHash: new Uint8Array(32), bits: 0, minTime: 0, coinbase1: new Uint8Array(50),
+    coinbase2: new Uint8Array(70), merkleBranch: new Uint8Array(96), networkTarget: new Uint8Array(32), tipNumber: 1,
+  });
+  const seen = addon.createSeenWindow(100000);
+  const submission = Buffer.alloc(68, 0xff).fill(0, 24, 32);
+  const verdict = Buffer.alloc(112);
+  submission.writeUInt32LE(0, 20);
+  let accepted = 0;
+  for (let nonce = 0; nonce < 20000; nonce++) {
+    submission.writeUInt32LE(nonce % 15000, 16);
+    if (addon.judge(job, seen, submission, verdict) === 0) accepted++;
+  }
+  parentPort.postMessage({ accepted, size: seen.size, hash: verdict.toString("hex", 0, 32) });
+`;
+
+test("several threads load the addon, judge at the same time and end, and do not meet", async () => {
+  for (let round = 0; round < 2; round++) {
+    const workers = Array.from({ length: 3 }, () => new Worker(work, { eval: true, workerData: { path } }));
+    const ended = workers.map((worker) => once(worker, "exit"));
+    const messages = await Promise.all(workers.map((worker) => once(worker, "message")));
+    const results = messages.map(([result]) => result);
+    expect(results[0]).toMatchObject({ accepted: 15_000, size: 15_000 });
+    expect(results).toEqual(results.map(() => results[0]));
+    expect(await Promise.all(ended)).toEqual([[0], [0], [0]]);
+  }
+});
