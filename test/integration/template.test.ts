@@ -36,7 +36,7 @@ async function followNode(node: Bitcoind, refreshSeconds = 25) {
   templates.on("template", (template) => seen.push(template));
   const current = async (wanted: (template: Template) => boolean, what: string): Promise<Template> =>
     until(() => [templates.current].find((template) => template && wanted(template)), {
-      timeoutMs: 15_000,
+      timeoutMs: 40_000,
       what,
     });
   return { nodes, templates, seen, events, current };
