@@ -2,12 +2,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { configurationReference, exampleFile } from "./docs/configuration.ts";
+import { errorsReference } from "./docs/errors.ts";
 import { metricsReference } from "./docs/metrics.ts";
 
 export const pages: readonly { readonly file: string; readonly text: () => string }[] = [
   { file: "docs/configuration.md", text: configurationReference },
   { file: "config/penstock.example.yaml", text: exampleFile },
   { file: "docs/metrics.md", text: metricsReference },
+  { file: "docs/errors.md", text: errorsReference },
 ];
 
 if (process.argv[1] === import.meta.filename) {

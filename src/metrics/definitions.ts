@@ -6,7 +6,6 @@ import { counter, gauge, histogram } from "./definition.ts";
 import {
   blockStates,
   connectionRefusals,
-  difficultyCauses,
   disconnectCauses,
   jobKinds,
   journalStates,
@@ -302,9 +301,8 @@ const stratum = {
   }),
   difficultyChanges: counter({
     name: "penstock_stratum_difficulty_changes_total",
-    help: "Difficulties assigned anew, by cause.",
-    action: "A storm of vardiff: bounds or shares per minute do not fit the devices.",
-    labels: { cause: difficultyCauses },
+    help: "Connections that were assigned another difficulty than before.",
+    action: "A storm: bounds or shares per minute do not fit the devices.",
   }),
   broadcastSeconds: histogram({
     name: "penstock_stratum_job_broadcast_seconds",

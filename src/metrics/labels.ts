@@ -62,8 +62,6 @@ export const disconnectCauses = [
 
 export const connectionRefusals = ["connections", "connections-per-address", "connection-rate"] as const;
 
-export const difficultyCauses = ["vardiff", "suggested", "network"] as const;
-
 export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
 
 /** What one node says to one block. */

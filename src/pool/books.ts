@@ -10,9 +10,14 @@ import type { Config } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
 import { openJournalReader, pruneSegments, recoverJournal } from "../journal/index.ts";
 import type { Position } from "../journal/record.ts";
-import { type Ingest, startIngest } from "../ledger/ingest.ts";
-import { type Ledger, openLedger } from "../ledger/ledger.ts";
-import { startEmbeddedPostgres } from "../ledger/postgres/embedded.ts";
+import {
+  type Ingest,
+  type JournalReader,
+  type Ledger,
+  openLedger,
+  startEmbeddedPostgres,
+  startIngest,
+} from "../ledger/index.ts";
 import type { Logger } from "../log/index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Addon } from "../native/addon.ts";
@@ -92,7 +97,7 @@ export async function openBooks({ config, addon, clock, log, metrics }: BooksOpt
     metrics.ledger.up.set(1);
     ingest = startIngest({
       ledger: opened,
-      openJournal: async (node) => openJournalReader({ directory: join(journals, node), node, addon }),
+      openJournal: async (node) => readerOf(join(journals, node), addon),
       log,
       clock,
       shareRetentionDays: config.ledger.shareRetentionDays,
@@ -120,7 +125,7 @@ export async function openBooks({ config, addon, clock, log, metrics }: BooksOpt
     const own = new Set(Array.from({ length: workers }, (_, i) => journalNode(config.pool.frontEnd, i + 1)));
     for (const node of await journalNodes(journals)) {
       if (own.has(node)) continue;
-      const position = await recoverJournal({ directory: join(journals, node), node, addon, log });
+      const position = await recoverJournal({ directory: join(journals, node), addon, log });
       if (position !== undefined) announce(position);
     }
   }
@@ -132,19 +137,30 @@ export async function openBooks({ config, addon, clock, log, metrics }: BooksOpt
 
   async function pruneJournals(): Promise<void> {
     const retentionMs = config.journal.retentionDays * dayMs;
-    for (const [node, position] of await opened().cursors()) {
-      const removed = await pruneSegments({
-        directory: join(journals, node),
-        applied: position,
+    let retainedBytes = 0;
+    for (const [node, applied] of await opened().cursors()) {
+      const directory = join(journals, node);
+      const { deleted, keptBytes } = await pruneSegments({
+        directory,
+        addon,
+        applied,
         retentionMs,
         nowMs: clock.wallMs(),
       });
-      if (removed > 0)
-        log.info(
-          { event: "journal-pruned", node, segments: removed },
-          "applied segments past their retention were deleted",
-        );
+      retainedBytes += keptBytes;
+      if (deleted.length === 0) continue;
+      log.info(
+        { event: "journal-pruned", node, segments: deleted.length },
+        "applied segments past their retention were deleted",
+      );
     }
+    metrics.journal.retainedBytes.set(retainedBytes);
+  }
+
+  async function countBlocks(): Promise<ReadonlyMap<BlockState, number>> {
+    const counts = new Map<BlockState, number>();
+    for (const { state } of await opened().followedBlocks(0)) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return counts;
   }
 
   async function close(): Promise<void> {
@@ -165,12 +181,21 @@ export async function openBooks({ config, addon, clock, log, metrics }: BooksOpt
     },
     announce,
     recoverWithout,
-    countBlocks: async () => opened().countBlocks(),
+    countBlocks,
     get caughtUp() {
       return ingest !== undefined && ingest.lagRecords === 0;
     },
     pruneJournals,
     close,
+  };
+}
+
+/** The journal's reader as the ledger wants it. */
+async function readerOf(directory: string, addon: Addon): Promise<JournalReader> {
+  const reader = await openJournalReader({ directory, addon });
+  return {
+    next: (after, upTo, maxRecords) => reader.next(after ?? { epoch: 0, sequence: 0 }, upTo, maxRecords),
+    close: () => reader.close(),
   };
 }
 

@@ -114,7 +114,8 @@ export class Housekeeping {
   #askForRecord(hash: Uint8Array): void {
     const { config, candidates, clock, askForRecord } = this.#options;
     const terms = { feeMillionths: feeMillionths(config), windowThousandths: windowThousandths(config) };
-    askForRecord(recordOfBlock(candidates.read(hash), terms, clock.wallMs()));
+    const bytes = candidates.read(hash);
+    if (bytes !== undefined) askForRecord(recordOfBlock(bytes, terms, clock.wallMs()));
   }
 
   async #pruneTemplates(): Promise<void> {

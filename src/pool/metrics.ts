@@ -1,5 +1,6 @@
 /** How what the parts report becomes exported metrics: the one place that knows both sides. */
 import type { SubmitMetrics } from "../blocks/index.ts";
+import type { JournalMetrics } from "../journal/index.ts";
 import type { Logger } from "../log/index.ts";
 import { type Metrics, setOneOf } from "../metrics/index.ts";
 import { nodeStates } from "../metrics/labels.ts";
@@ -26,6 +27,16 @@ export function shareCounters({ shares }: Metrics, log: Logger): ShareCounters {
   };
 }
 
+export function journalMetrics({ journal }: Metrics): JournalMetrics {
+  return {
+    fsyncSeconds: journal.fsyncSeconds,
+    batchRecords: journal.batchRecords,
+    bytes: journal.bytes,
+    freeBytes: journal.freeBytes,
+    queuedBytes: journal.queuedBytes,
+  };
+}
+
 export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
   return {
     connectionOpened: () => stratum.opened.inc(),
@@ -39,7 +50,7 @@ export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
     },
     malformedLine: () => stratum.malformedLines.inc(),
     sessionFailed: () => stratum.sessionFailures.inc(),
-    difficultyChanged: (cause) => stratum.difficultyChanges.inc({ cause }),
+    difficultyChanged: () => stratum.difficultyChanges.inc(),
     broadcastDone: (seconds) => stratum.broadcastSeconds.observe(seconds),
   };
 }

@@ -12,7 +12,8 @@ import { createExtranoncePool } from "../jobs/extranonce-pool.ts";
 import { createLiveJobs } from "../jobs/live-jobs.ts";
 import { type Journal, openJournal } from "../journal/index.ts";
 import { createLogger, type Logger } from "../log/index.ts";
-import { createMetrics, type Metrics, watchProcess } from "../metrics/index.ts";
+import { createMetrics, type Metrics, setOneOf, watchProcess } from "../metrics/index.ts";
+import { journalStates } from "../metrics/labels.ts";
 import { loadAddon } from "../native/index.ts";
 import type { FromWorker, ToWorker } from "../processes/messages.ts";
 import { createShares } from "../shares/accept-shares.ts";
@@ -25,6 +26,7 @@ import { Serving } from "./serving.ts";
 import { journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
+type Start = Extract<Instruction, { type: "start" }>;
 
 /** No job can be credited for so long after its connection closed. */
 const extranonceReuseMs = 2 * 3_600_000;
@@ -40,7 +42,8 @@ export async function runWorker(): Promise<void> {
   // A terminal's Ctrl-C reaches the whole process group; the primary decides what follows from it.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
-  const worker = await nextStart();
+  const inbox = openInbox();
+  const worker = await inbox.start;
   process.title = `penstock worker ${worker.workerNumber}`;
   const name = `worker-${worker.workerNumber}`;
   const { config } = worker.settings;
@@ -57,7 +60,7 @@ export async function runWorker(): Promise<void> {
     void flush(500).finally(() => process.exit(1));
   });
   try {
-    await serve(worker, metrics, log);
+    await serve(worker, inbox, metrics, log);
   } catch (error) {
     log.fatal({ event: "worker-failed", err: error }, describeError(error));
     await flush(500);
@@ -68,12 +71,15 @@ export async function runWorker(): Promise<void> {
 }
 
 async function serve(
-  { workerNumber, settings }: Extract<Instruction, { type: "start" }>,
+  { workerNumber, settings }: Start,
+  inbox: Inbox,
   metrics: Metrics,
   log: Logger,
 ): Promise<void> {
   const { config } = settings;
   const clock = systemClock;
+  const failed = latch<Error>();
+  let serving: Serving | undefined;
   const addon = loadAddon();
   const node = journalNode(config.pool.frontEnd, workerNumber);
   const journal = await openJournal({
@@ -88,7 +94,12 @@ async function serve(
     alarmFreeBytes: config.journal.alarmFreeMegabytes * 2 ** 20,
     refuseFreeBytes: config.journal.refuseFreeMegabytes * 2 ** 20,
     metrics: journalMetrics(metrics),
-    onState: () => serving.review(),
+    onState: (state) => {
+      setOneOf(metrics.journal.state, journalStates, state);
+      serving?.review();
+    },
+    // What was not acknowledged is refused; a fresh process recovers the journal and starts a new segment.
+    onFailure: (error) => failed.now(error),
   });
   const seen = addon.createSeenWindow(config.stratum.limits.seenShares);
   const jobs = createLiveJobs({
@@ -135,13 +146,15 @@ async function serve(
     log,
     metrics: stratumMetrics(metrics),
   });
-  const serving = new Serving({
+  serving = new Serving({
     stratum,
     log,
     ownReasons: () => reasonsOf(journal),
     onChange: (health) => send({ type: "health", ...health }),
   });
 
+  const served = serving;
+  setOneOf(metrics.journal.state, journalStates, journal.state);
   announceCommits(journal);
   watchProcess(metrics);
   metrics.onCollect(() => {
@@ -155,82 +168,94 @@ async function serve(
   const obey = (message: Instruction) => {
     switch (message.type) {
       case "start":
-        return;
+        break;
       case "job":
         stratum.broadcast(jobs.add(message.job));
-        return serving.haveJob();
+        served.haveJob();
+        break;
       case "extranonces":
-        return extranonces.leased(message.lease);
+        extranonces.leased(message.lease);
+        break;
       case "serving":
-        return serving.primarySays(message.reasons);
+        served.primarySays(message.reasons);
+        break;
       case "block-record":
-        return void journal.append(message.record, () => {});
+        journal.append(message.record, () => {});
+        break;
       case "metrics-wanted":
-        return void metrics.collect().then((all) => send({ type: "metrics", id: message.id, metrics: all }));
+        void metrics.collect().then((all) => send({ type: "metrics", id: message.id, metrics: all }));
+        break;
       case "stop":
-        return stop.now();
+        stop.now(undefined);
     }
   };
-  const stop = latch();
-  process.on("message", obey);
+  const stop = latch<undefined>();
   process.once("disconnect", () => {
     log.error(
       { event: "primary-gone" },
       "the primary is gone; this worker closes its connections and leaves",
     );
     setTimeout(() => process.exit(1), orphanedLimitMs).unref();
-    stop.now();
+    stop.now(undefined);
   });
   send({ type: "ready", committed: journal.committed });
-  await stop.asked;
+  inbox.deliverTo(obey);
+  const failure = await Promise.race([stop.value, failed.value]);
 
   // In order: nobody new, answers out, everything durable, then gone.
   clearInterval(ticking);
-  await serving.close();
+  await served.close();
   await journal.close();
   send({ type: "committed", position: journal.committed });
-  await announced();
+  await everythingSent();
+  if (failure !== undefined) throw failure;
 }
 
 /** Why this worker cannot take a share now. */
-function reasonsOf(journal: Journal): string[] {
-  switch (journal.state) {
-    case "ok":
-    case "alarm":
-      return [];
-    case "refusing":
-      return ["the disk of the journal is full"];
-    case "failed":
-      return ["the journal cannot be written"];
-  }
+function reasonsOf({ state, stateReason }: Journal): string[] {
+  return state === "ok" || state === "alarm" ? [] : [stateReason];
 }
 
-function limitsOf({
-  connections,
-  seenShares: _seenShares,
-  ...limits
-}: Config["stratum"]["limits"]): StratumLimits {
+function limitsOf(limits: Config["stratum"]["limits"]): StratumLimits {
+  const { connections } = limits;
   return { ...limits, connections: connections === "auto" ? undefined : connections, sweepSeconds: 1 };
 }
 
 function announceCommits(journal: Journal): void {
-  let announced: NodeJS.Timeout | undefined;
+  let due = false;
   journal.onCommit(() => {
-    announced ??= setTimeout(() => {
-      announced = undefined;
+    if (due) return;
+    due = true;
+    setTimeout(() => {
+      due = false;
       send({ type: "committed", position: journal.committed });
     }, announceEveryMs);
   });
 }
 
-function nextStart(): Promise<Extract<Instruction, { type: "start" }>> {
-  return new Promise((resolve) => {
-    process.on("message", function first(message: Instruction) {
-      if (message.type !== "start") return;
-      process.off("message", first);
-      resolve(message);
+interface Inbox {
+  readonly start: Promise<Start>;
+  /** Hands over what has come since the start, then everything as it comes. */
+  deliverTo(obey: (message: Instruction) => void): void;
+}
+
+/** Keeps what the primary says while this worker is still getting up. */
+function openInbox(): Inbox {
+  const early: Instruction[] = [];
+  let receive = (message: Instruction): void => void early.push(message);
+  const start = new Promise<Start>((resolve) => {
+    process.on("message", (message: Instruction) => {
+      if (message.type === "start") resolve(message);
+      else receive(message);
     });
   });
+  return {
+    start,
+    deliverTo(obey) {
+      receive = obey;
+      for (const message of early.splice(0)) obey(message);
+    },
+  };
 }
 
 function send(message: FromWorker): void {
@@ -238,18 +263,18 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message, () => {});
 }
 
-/** Resolves when all that was sent has left this process. */
-function announced(): Promise<void> {
+/** Messages leave in order: when a last one has gone, all have. */
+function everythingSent(): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected) return resolve();
     process.send?.({ type: "extranonces-wanted" } satisfies FromWorker, undefined, {}, () => resolve());
   });
 }
 
-function latch() {
-  let now: () => void = () => {};
-  const asked = new Promise<void>((resolve) => {
+function latch<T>() {
+  let now: (value: T) => void = () => {};
+  const value = new Promise<T>((resolve) => {
     now = resolve;
   });
-  return { now, asked };
+  return { now: (result: T) => now(result), value };
 }
