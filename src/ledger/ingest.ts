@@ -1,0 +1,249 @@
+/**
+ * Carries journals into the ledger: up to the positions that are announced as durable, the journals in turn, and first
+ * of all what the order log has and the database has not. Trouble of any kind is tried again for ever, slower and
+ * slower: applying is exactly-once, mining does not wait for it, and the journals keep everything.
+ */
+import type { Clock } from "../clock.ts";
+import { PoolError } from "../errors.ts";
+import type { Position } from "../journal/record.ts";
+import type { Logger } from "../log/index.ts";
+import type { OpenJournal } from "./journal-source.ts";
+import { Journals } from "./journals.ts";
+import type { Ledger } from "./ledger.ts";
+
+const defaultMaxRecords = 10_000;
+/** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
+const defaultIntervalMs = 500;
+const firstRetryMs = 100;
+const lastRetryMs = 5_000;
+const retentionCheckMs = 3_600_000;
+const dayMs = 86_400_000;
+
+export interface IngestMetrics {
+  /** Records that are durable in a journal and not in the ledger yet. */
+  readonly lagRecords?: { set(records: number): void };
+  readonly appliedRecords?: { inc(records: number): void };
+  readonly applySeconds?: { observe(seconds: number): void };
+  /** 1 while applying fails, else 0. */
+  readonly failing?: { set(value: number): void };
+}
+
+export interface IngestOptions {
+  readonly ledger: Ledger;
+  readonly openJournal: OpenJournal;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly shareRetentionDays: number;
+  readonly maxRecords?: number;
+  readonly intervalMs?: number;
+  readonly metrics?: IngestMetrics;
+}
+
+export interface Ingest {
+  /** Everything of this journal up to here is durable. Positions may come again or late. */
+  announce(position: Position): void;
+  readonly lagRecords: number;
+  /** Why nothing is being applied; undefined while all is well. */
+  readonly trouble: Error | undefined;
+  /** Resolves when everything announced so far is applied. */
+  caughtUp(): Promise<void>;
+  /** Lets the batch under way end, and applies no other. */
+  stop(): Promise<void>;
+}
+
+export function startIngest(options: IngestOptions): Ingest {
+  const ingest = new Ingestion(options);
+  ingest.start();
+  return ingest;
+}
+
+class Ingestion implements Ingest {
+  readonly #options: IngestOptions;
+  readonly #journals: Journals;
+  readonly #announced = new Map<string, Position>();
+  /** Up to where each journal is known to be in the books, reading to an empty end included. */
+  readonly #reached = new Map<string, Position>();
+  readonly #waiting = new Set<() => void>();
+  #wake: () => void = () => {};
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #trouble: Error | undefined;
+  #retentionCheckedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#journals = new Journals(options.openJournal);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  announce(position: Position): void {
+    const known = this.#announced.get(position.node);
+    if (known !== undefined && !isBefore(known, position)) return;
+    this.#announced.set(position.node, position);
+    this.#showLag();
+    this.#wake();
+  }
+
+  get lagRecords(): number {
+    let lag = 0;
+    for (const upTo of this.#announced.values()) lag += this.#lagOf(upTo);
+    return lag;
+  }
+
+  get trouble(): Error | undefined {
+    return this.#trouble;
+  }
+
+  async caughtUp(): Promise<void> {
+    while (this.lagRecords > 0 && !this.#stopped) {
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#running;
+    for (const resolve of this.#waiting) resolve();
+    await this.#journals.close();
+  }
+
+  async #run(): Promise<void> {
+    let retryMs = firstRetryMs;
+    while (!this.#stopped) {
+      const startedMs = this.#options.clock.monotonicMs();
+      try {
+        const busy = await this.#round();
+        this.#recovered();
+        retryMs = firstRetryMs;
+        const { intervalMs = defaultIntervalMs, clock } = this.#options;
+        const restMs = intervalMs - (clock.monotonicMs() - startedMs);
+        if (busy) continue;
+        if (restMs > 0) await this.#pause(restMs, false);
+        if (this.lagRecords === 0) await this.#pause(retentionCheckMs, true);
+      } catch (error) {
+        this.#failed(error as Error);
+        await this.#pause(retryMs, false);
+        retryMs = Math.min(retryMs * 2, lastRetryMs);
+      }
+    }
+  }
+
+  /** One batch of every journal that has something. @returns whether any was full, so that more may wait already. */
+  async #round(): Promise<boolean> {
+    await this.#dropOldShares();
+    const { ledger } = this.#options;
+    for (let due = await ledger.pending(); due !== undefined; due = await ledger.pending()) {
+      if (this.#stopped) return false;
+      const batch = await this.#journals.read(due);
+      await this.#measure(() => ledger.apply(batch));
+    }
+    const cursors = await ledger.cursors();
+    let busy = false;
+    for (const [node, upTo] of this.#announced) {
+      if (this.#stopped) return false;
+      if (this.#lagOf(upTo) > 0) busy = (await this.#advance(node, cursors.get(node), upTo)) || busy;
+    }
+    return busy;
+  }
+
+  async #advance(node: string, cursor: Position | undefined, upTo: Position): Promise<boolean> {
+    const { ledger, maxRecords = defaultMaxRecords } = this.#options;
+    if (cursor !== undefined && !isBefore(cursor, upTo)) {
+      this.#reach(cursor);
+      return false;
+    }
+    const batch = await this.#journals.next(node, cursor, upTo, maxRecords);
+    if (batch === undefined) {
+      this.#reach(upTo);
+      return false;
+    }
+    await this.#measure(() => ledger.apply(batch));
+    const end = { node, epoch: batch.epoch, sequence: batch.last };
+    this.#reach(end);
+    // The rest of an epoch may be followed by the next epoch's records.
+    return batch.records.length >= maxRecords || end.epoch < upTo.epoch;
+  }
+
+  async #measure(apply: () => Promise<number>): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const applied = await apply();
+    metrics?.appliedRecords?.inc(applied);
+    metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
+  }
+
+  #reach(position: Position): void {
+    this.#reached.set(position.node, position);
+    this.#showLag();
+    if (this.lagRecords > 0) return;
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  /** Exact within an epoch; how much an unread earlier epoch still holds is not known, so it counts as one record. */
+  #lagOf(upTo: Position): number {
+    const reached = this.#reached.get(upTo.node);
+    if (reached === undefined) return upTo.sequence + 1;
+    if (!isBefore(reached, upTo)) return 0;
+    return reached.epoch === upTo.epoch ? upTo.sequence - reached.sequence : upTo.sequence + 1;
+  }
+
+  #showLag(): void {
+    this.#options.metrics?.lagRecords?.set(this.lagRecords);
+  }
+
+  async #dropOldShares(): Promise<void> {
+    const { ledger, clock, shareRetentionDays, log } = this.#options;
+    if (clock.monotonicMs() - this.#retentionCheckedMs < retentionCheckMs) return;
+    const days = await ledger.dropSharesBefore(clock.wallMs() - shareRetentionDays * dayMs);
+    this.#retentionCheckedMs = clock.monotonicMs();
+    if (days > 0)
+      log.info({ event: "ledger-shares-dropped", days }, "shares older than the retention were dropped");
+  }
+
+  #failed(error: Error): void {
+    const code = (trouble: Error | undefined) =>
+      trouble instanceof PoolError ? trouble.code : trouble?.message;
+    const isNews = this.#trouble === undefined || code(this.#trouble) !== code(error);
+    this.#trouble = error;
+    this.#options.metrics?.failing?.set(1);
+    if (!isNews) return;
+    const fields = { event: "ledger-apply-failed", code: code(error), error: error.message };
+    this.#options.log.error(
+      fields,
+      "the ledger cannot apply the journals; it keeps trying, and they keep everything",
+    );
+  }
+
+  #recovered(): void {
+    if (this.#trouble === undefined) return;
+    this.#trouble = undefined;
+    this.#options.metrics?.failing?.set(0);
+    this.#options.log.info(
+      { event: "ledger-apply-resumed", lagRecords: this.lagRecords },
+      "the ledger applies again",
+    );
+  }
+
+  /** @param interruptible by an announcement; `stop` always interrupts. */
+  async #pause(ms: number, interruptible: boolean): Promise<void> {
+    if (this.#stopped || (interruptible && this.lagRecords > 0)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        if (!interruptible && !this.#stopped) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+}
+
+function isBefore(left: Position, right: Position): boolean {
+  return left.epoch < right.epoch || (left.epoch === right.epoch && left.sequence < right.sequence);
+}

@@ -1,0 +1,83 @@
+/** PPLNS and credits rebuilt in memory: the reference that `recompute` holds against the database. */
+import type { BlockRecord, JournalBatch, Position } from "../journal/record.ts";
+import {
+  type Credits,
+  creditsOf,
+  emptyPplns,
+  foldRecords,
+  type PplnsState,
+  type Step,
+  type Window,
+  worksOfWindow,
+} from "./pplns.ts";
+
+export interface RebuiltBlock extends Credits {
+  readonly record: BlockRecord;
+  readonly position: Position;
+  readonly window: Window;
+}
+
+export class MemoryLedger {
+  /** By slice, then by account. */
+  readonly works = new Map<number, Map<string, bigint>>();
+  /** By block hash in hex, internal order. */
+  readonly blocks = new Map<string, RebuiltBlock>();
+  shares = 0;
+  #pplns = emptyPplns;
+
+  get pplns(): PplnsState {
+    return this.#pplns;
+  }
+
+  apply(batch: JournalBatch): void {
+    const isKnown = (hash: Uint8Array) => this.blocks.has(Buffer.from(hash).toString("hex"));
+    const { state, steps } = foldRecords(this.#pplns, batch.records, isKnown);
+    for (const step of steps) this.#carryOut(batch, step);
+    this.#pplns = state;
+    for (const { kind } of batch.records) if (kind === "share") this.shares += 1;
+  }
+
+  #carryOut(batch: JournalBatch, step: Step): void {
+    switch (step.kind) {
+      case "add":
+        this.#add(step.slice.id, step.works);
+        return;
+      case "merge":
+        for (const id of this.#idsBetween(step.from, step.slice.id - 1)) {
+          this.#add(step.slice.id, this.works.get(id)!);
+          this.works.delete(id);
+        }
+        return;
+      case "drop":
+        for (const id of this.#idsBetween(0, step.through)) this.works.delete(id);
+        return;
+      case "block":
+        this.#recordBlock(batch, step);
+    }
+  }
+
+  #recordBlock(batch: JournalBatch, { record, window, index }: Extract<Step, { kind: "block" }>): void {
+    const whole = new Map<string, bigint>();
+    for (const id of this.#idsBetween(window.wholeFrom, Number.MAX_SAFE_INTEGER)) {
+      addAll(whole, this.works.get(id)!);
+    }
+    const cutSlice = window.cut ? this.works.get(window.cut.slice)! : new Map<string, bigint>();
+    const credits = creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
+    const position = { node: batch.node, epoch: batch.epoch, sequence: batch.first + index };
+    this.blocks.set(Buffer.from(record.hash).toString("hex"), { record, position, window, ...credits });
+  }
+
+  #add(slice: number, works: ReadonlyMap<string, bigint>): void {
+    const known = this.works.get(slice) ?? new Map<string, bigint>();
+    addAll(known, works);
+    this.works.set(slice, known);
+  }
+
+  #idsBetween(from: number, to: number): number[] {
+    return [...this.works.keys()].filter((id) => id >= from && id <= to);
+  }
+}
+
+function addAll(into: Map<string, bigint>, works: ReadonlyMap<string, bigint>): void {
+  for (const [account, work] of works) into.set(account, (into.get(account) ?? 0n) + work);
+}

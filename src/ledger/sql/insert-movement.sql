@@ -1,0 +1,1 @@
+INSERT INTO movements (kind, block, number) VALUES ($1, $2, $3) RETURNING id;

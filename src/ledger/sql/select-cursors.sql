@@ -1,0 +1,1 @@
+SELECT id, node, epoch, sequence FROM journal_cursors;

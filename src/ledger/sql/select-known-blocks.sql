@@ -1,0 +1,1 @@
+SELECT hash FROM blocks WHERE hash = ANY ($1::bytea[]);

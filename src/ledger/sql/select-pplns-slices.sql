@@ -1,0 +1,1 @@
+SELECT id, span, minute, work FROM pplns_slices ORDER BY id;

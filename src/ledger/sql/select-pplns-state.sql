@@ -1,0 +1,1 @@
+SELECT closed, next_id, largest_window FROM pplns_state;
