@@ -1,8 +1,15 @@
 import type { Target } from "../bitcoin/target.ts";
 
+/** `fsync`: a share is acknowledged once it is on the disk; `os`: once the kernel has it, lost in a power cut. */
+export type Durability = "fsync" | "os";
+
 /** Where a record stands: each journal (one `node`) is totally ordered by (epoch, sequence). */
-export interface Position {
+export interface Position extends SequencePosition {
   readonly node: string;
+}
+
+/** A position within one journal. */
+export interface SequencePosition {
   /** Which opening of the journal for writing; rises with every one. */
   readonly epoch: number;
   /** Counts records from 1 within an epoch, without gaps. */
