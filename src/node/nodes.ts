@@ -16,11 +16,11 @@ export interface NodesOptions {
   readonly nodes: readonly NodeOptions[];
   readonly log: Logger;
   readonly clock?: Clock | undefined;
-  /** Milliseconds between two questions for the tip; 500 if not given. */
+  /** Milliseconds between two questions for the tip; 1,000 if not given. */
   readonly pollMs?: number | undefined;
   /** Milliseconds between two health checks; 5,000 if not given. */
   readonly healthMs?: number | undefined;
-  /** A node that leaves a question unanswered for so long is passed over while another is quick; 400 if not given. */
+  /** A node that gives no sign of life for so long is passed over while another is quick; 400 if not given. */
   readonly slowMs?: number | undefined;
   /** How long a better node must have been well before it is used again; 3,000 if not given. */
   readonly returnAfterMs?: number | undefined;
@@ -64,6 +64,8 @@ export interface NodesEvents {
 }
 
 const templateTimeoutMs = 10_000;
+/** With `slowMs`, how soon a node that hangs is left: 0.9 s at most. */
+const probeMs = 500;
 
 /**
  * The ordered set of nodes as one: follows the best of them, tells of new tips and answers calls from whichever is
@@ -273,7 +275,8 @@ export class Nodes extends EventEmitter<NodesEvents> {
 function watchDefaults(options: NodesOptions) {
   return {
     chain: options.chain,
-    pollMs: options.pollMs ?? 500,
+    pollMs: options.pollMs ?? 1_000,
+    probeMs,
     healthMs: options.healthMs ?? 5_000,
     slowMs: options.slowMs ?? 400,
     metrics: options.metrics,

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log/index.ts";
@@ -51,7 +52,9 @@ export interface WatchOptions {
   readonly pollMs: number;
   /** Between two health checks. */
   readonly healthMs: number;
-  /** An answer that takes longer makes the node slow: another one is preferred while it is. */
+  /** Between two questions that only ask whether the node is alive. */
+  readonly probeMs: number;
+  /** When that answer takes longer the node is slow: another one is preferred while it is. */
   readonly slowMs: number;
   readonly log: Logger;
   readonly clock: Clock;
@@ -93,6 +96,7 @@ export class WatchedNode {
     options.metrics?.state(this.name, this.#state);
     if (node.zmq !== undefined && node.zmq !== "") this.#subscription = this.#subscribe(node.zmq);
     void this.#watch();
+    void this.#probe();
   }
 
   get state(): NodeState {
@@ -220,16 +224,36 @@ export class WatchedNode {
   }
 
   async #check(): Promise<void> {
-    const slowTimer = setTimeout(() => this.#setSlow(true), this.#options.slowMs);
     try {
       const due = this.#options.clock.monotonicMs() - this.#checkedMs >= this.#options.healthMs;
       if (due || this.#state !== "healthy") await this.#checkHealth();
       else await this.noteTip(readHash(this.name, await this.call("getbestblockhash")), "poll");
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * Tells a node that hangs from one that is at work: `uptime` waits for no lock, while questions about the chain wait
+   * until a block or a proposal has been judged.
+   */
+  async #probe(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      if (this.#state === "healthy") await this.#probeOnce();
+      await pause(this.#options.probeMs, undefined, { signal }).catch(() => undefined); // closing
+    }
+  }
+
+  async #probeOnce(): Promise<void> {
+    const timer = setTimeout(() => this.#setSlow(true), this.#options.slowMs);
+    try {
+      await this.call("uptime");
       this.#setSlow(false);
     } catch (error) {
       this.#fail(error);
     } finally {
-      clearTimeout(slowTimer);
+      clearTimeout(timer);
     }
   }
 

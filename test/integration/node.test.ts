@@ -67,6 +67,7 @@ async function watchAlone(node: Bitcoind, { zmq, pollMs }: { zmq: boolean; pollM
       chain: "regtest",
       pollMs,
       healthMs: hourMs,
+      probeMs: hourMs,
       slowMs: hourMs,
       log: recordingLog().log,
       clock: systemClock,

@@ -32,6 +32,7 @@ async function watch(script: Script, chain: Chain = "mainnet") {
       chain,
       pollMs: 10,
       healthMs: 20,
+      probeMs: 10,
       slowMs: 50,
       log,
       clock: systemClock,
