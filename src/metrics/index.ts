@@ -59,4 +59,4 @@ export async function mergeMetrics(snapshots: readonly MetricsSnapshot[]): Promi
 export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 export { watchProcess } from "./process.ts";
-export { declareNode, setNodeState, setOneOf } from "./states.ts";
+export { declareNode, setOneOf } from "./states.ts";

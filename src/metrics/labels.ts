@@ -67,5 +67,5 @@ export const blockStates = ["candidate", "submitted", "immature", "mature", "orp
 /** What one node says to one block. */
 export const submissionResults = ["accepted", "unknown", "refused"] as const;
 
-/** What a node says to a job's shape in proposal mode; `failed`: it could not be asked. */
-export const proposalResults = ["accepted", "refused", "failed"] as const;
+/** What a node says to a job's shape in proposal mode. */
+export const proposalResults = ["accepted", "refused"] as const;

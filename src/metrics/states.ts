@@ -1,6 +1,6 @@
 import type { Gauge } from "prom-client";
 import type { Metrics } from "./index.ts";
-import { nodeFaults, nodeStates } from "./labels.ts";
+import { nodeFaults } from "./labels.ts";
 
 /** Sets the gauge of the current state to 1 and those of the others to 0. */
 export function setOneOf<L extends string>(
@@ -20,11 +20,4 @@ export function declareNode({ nodes }: Metrics, node: string): void {
   nodes.zmqMissed.inc({ node }, 0);
   nodes.lagging.set({ node }, 0);
   nodes.selected.set({ node }, 0);
-  setNodeState({ nodes }, node, "starting");
-}
-
-/** `penstock_node_state` and what follows from it, `penstock_node_up`. */
-export function setNodeState({ nodes }: Pick<Metrics, "nodes">, node: string, state: string): void {
-  setOneOf(nodes.state, nodeStates, state, { node });
-  nodes.up.set({ node }, state === "healthy" ? 1 : 0);
 }
