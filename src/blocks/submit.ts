@@ -7,6 +7,7 @@ import type { Logger } from "../log/index.ts";
 import type { Nodes, SubmitAnswer, WatchedNode } from "../node/index.ts";
 import type { CandidateStore } from "./candidates.ts";
 import { maturityConfirmations } from "./state.ts";
+import { createSubmitQueue } from "./submit-queue.ts";
 
 /** What the nodes together have said of a block. */
 export type Verdict =
@@ -65,14 +66,11 @@ interface Entry {
   settled: boolean;
 }
 
-const firstRetryMs = 250;
-const maxRetryMs = 5_000;
-/** On a chain where every hash is a block, hundreds wait: a node is given few at a time. */
-const maxActive = 4;
-
 export function createSubmitter({ nodes, store, log, metrics, onVerdict }: SubmitOptions): BlockSubmitter {
   const entries = new Map<string, Entry>();
-  const queues = nodes.all.map((node) => createQueue((entry, attempt) => send(node, entry, attempt)));
+  const queues = nodes.all.map((node) =>
+    createSubmitQueue<Entry>((entry, attempt) => send(node, entry, attempt)),
+  );
   let closed = false;
 
   function add(hash: Uint8Array, block: Uint8Array, stored: boolean): void {
@@ -170,7 +168,10 @@ export function createSubmitter({ nodes, store, log, metrics, onVerdict }: Submi
   /** A node that crashed may have lost what it had accepted; asked again, it says `duplicate` if not. */
   function sendAgain(node: WatchedNode): void {
     const queue = queues[nodes.all.indexOf(node)];
-    for (const entry of entries.values()) if (entry.answers.has(node.name)) queue?.push(entry, 1);
+    for (const entry of entries.values()) {
+      // Without a final answer it is being sent again anyway.
+      if (entry.answers.get(node.name)?.kind === "accepted") queue?.push(entry, 1);
+    }
   }
   nodes.on("recovered", sendAgain);
 
@@ -224,47 +225,4 @@ function heightOf(block: Uint8Array): number {
   } catch {
     return 0;
   }
-}
-
-interface Queue {
-  push(entry: Entry, attempt: number): void;
-  /** After a pause that grows with the attempts. */
-  later(entry: Entry, attempt: number): void;
-  close(): void;
-}
-
-function createQueue(run: (entry: Entry, attempt: number) => Promise<void>): Queue {
-  const waiting: { entry: Entry; attempt: number }[] = [];
-  const timers = new Set<NodeJS.Timeout>();
-  let active = 0;
-  const pump = () => {
-    while (active < maxActive && waiting.length > 0) {
-      // A block that was never sent goes before those that are sent again.
-      const fresh = waiting.findIndex(({ attempt }) => attempt === 0);
-      const [next] = waiting.splice(Math.max(fresh, 0), 1);
-      active++;
-      void run(next!.entry, next!.attempt).finally(() => {
-        active--;
-        pump();
-      });
-    }
-  };
-  return {
-    push(entry, attempt) {
-      waiting.push({ entry, attempt });
-      pump();
-    },
-    later(entry, attempt) {
-      const delayMs = Math.min(firstRetryMs * 2 ** (attempt - 1), maxRetryMs);
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        this.push(entry, attempt);
-      }, delayMs);
-      timers.add(timer);
-    },
-    close() {
-      for (const timer of timers) clearTimeout(timer);
-      waiting.length = 0;
-    },
-  };
 }

@@ -3,8 +3,6 @@ import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log/index.ts";
 import {
-  type ChainInfo,
-  chainNames,
   type HeaderAnswer,
   isPublicNetwork,
   readChainInfo,
@@ -15,6 +13,7 @@ import {
   tipOf,
 } from "./answers.ts";
 import { NodeError, type NodeFault } from "./errors.ts";
+import { greet, requireChain, requirePeers, requireSynchronised } from "./health.ts";
 import { type CallOptions, type NodeRpc, openRpc, type RpcOptions } from "./rpc.ts";
 import { readSubmitFailure, readSubmitResult, type SubmitAnswer } from "./submit-answer.ts";
 import { type BlockSubscription, subscribeBlocks } from "./zmq.ts";
@@ -66,7 +65,6 @@ export interface WatchOptions {
 /** How long a node is not asked for templates after it gave one that we refused. */
 const distrustMs = 30_000;
 const submitTimeoutMs = 30_000;
-const oldestVersion = 270_000;
 
 export class WatchedNode {
   readonly name: string;
@@ -258,48 +256,19 @@ export class WatchedNode {
   }
 
   async #checkHealth(): Promise<void> {
+    const { chain } = this.#options;
     const info = readChainInfo(this.name, await this.call("getblockchaininfo"));
-    this.#requireChain(info);
-    this.#requireSynchronised(info);
-    if (isPublicNetwork(this.#options.chain) || !this.#greeted) await this.#checkNetwork();
+    requireChain(this.name, info, chain);
+    requireSynchronised(this.name, info, chain);
+    if (isPublicNetwork(chain) || !this.#greeted) {
+      const network = readNetworkInfo(this.name, await this.call("getnetworkinfo"));
+      if (!this.#greeted) greet(this.name, network, this.#options.log);
+      this.#greeted = true;
+      requirePeers(this.name, network, chain);
+    }
     if (info.bestblockhash !== this.#tip?.displayHash) await this.#adopt(info.bestblockhash, "poll");
     this.#checkedMs = this.#options.clock.monotonicMs();
     this.#setState("healthy");
-  }
-
-  #requireChain({ chain }: ChainInfo): void {
-    const expected = chainNames[this.#options.chain];
-    if (chain === expected) return;
-    throw new NodeError("wrong-chain", `bitcoind at ${this.name} is on chain "${chain}", not "${expected}".`);
-  }
-
-  #requireSynchronised({ initialblockdownload, blocks, headers }: ChainInfo): void {
-    if (!initialblockdownload || (blocks >= headers && !isPublicNetwork(this.#options.chain))) return;
-    throw new NodeError(
-      "initial-download",
-      `bitcoind at ${this.name} is downloading the chain (${blocks} of ${headers} blocks).`,
-    );
-  }
-
-  async #checkNetwork(): Promise<void> {
-    const { version, subversion, connections } = readNetworkInfo(
-      this.name,
-      await this.call("getnetworkinfo"),
-    );
-    if (!this.#greeted) {
-      this.#greeted = true;
-      const fields = { event: "node-connected", node: this.name, version, subversion };
-      this.#options.log.info(fields, "Connected to the node.");
-      if (version < oldestVersion) {
-        this.#options.log.warn(
-          { ...fields, event: "node-version-old" },
-          "This node is older than version 27.",
-        );
-      }
-    }
-    if (connections === 0 && isPublicNetwork(this.#options.chain)) {
-      throw new NodeError("no-peers", `bitcoind at ${this.name} is connected to no other node.`);
-    }
   }
 
   async #observed(method: string, run: () => Promise<unknown>): Promise<unknown> {
