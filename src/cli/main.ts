@@ -31,6 +31,9 @@ const verbs: Record<string, { readonly help: string; readonly load: () => Promis
   worker: { help: "", load: async () => (await import("./worker.ts")).runWorkerProcess },
 };
 
+/** These outlive whoever reads what they print. */
+const lasting = new Set(["serve", "worker"]);
+
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;
   if (name === "--version") return print(`${version}\n`);
@@ -40,8 +43,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`penstock: there is no command "${name}".\n${usage()}`);
     return 2;
   }
+  if (!lasting.has(name)) endWithReader();
   const run = await verb.load();
   return await run(args);
+}
+
+/** A reader that has seen enough (`penstock ledger shares | head`) is no error. */
+function endWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 }
 
 function usage(): string {
@@ -55,9 +64,6 @@ function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
-
-// A reader that has seen enough (`penstock ledger shares | head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
   process.exitCode = await main(process.argv.slice(2));

@@ -2,7 +2,7 @@
 import type { SubmitMetrics } from "../blocks/index.ts";
 import type { JournalMetrics } from "../journal/index.ts";
 import type { Logger } from "../log/index.ts";
-import { type Metrics, setOneOf } from "../metrics/index.ts";
+import { declareNode, type Metrics, setOneOf } from "../metrics/index.ts";
 import { nodeStates } from "../metrics/labels.ts";
 import type { NodesMetrics } from "../node/index.ts";
 import type { ShareCounters } from "../shares/accept-shares.ts";
@@ -55,7 +55,9 @@ export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
   };
 }
 
-export function nodesMetrics({ nodes }: Metrics, names: readonly string[]): NodesMetrics {
+export function nodesMetrics(metrics: Metrics, names: readonly string[]): NodesMetrics {
+  const { nodes } = metrics;
+  for (const name of names) declareNode(metrics, name);
   return {
     state(node, state) {
       setOneOf(nodes.state, nodeStates, state, { node });

@@ -55,6 +55,7 @@ const stopLimitMs = 15_000;
 
 export async function startPool({ config, cores, program }: PoolOptions): Promise<Pool> {
   const clock = systemClock;
+  let closing = false;
   const metrics = createMetrics({ process: "primary" });
   const { log, flush } = createLogger({
     level: config.log.level,
@@ -78,6 +79,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
 
   const health = new WorkerHealth();
   const workerMetrics = new WorkerMetrics((message) => supervisor.broadcast(message));
+  let poolReasons = (): string[] => ["the pool is starting"];
   const readiness = () => {
     const reasons = [...poolReasons(), ...health.reasons()];
     return { ready: reasons.length === 0, reasons };
@@ -216,14 +218,14 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   }
 
   /** Why no worker may serve now. */
-  function poolReasons(): string[] {
+  poolReasons = () => {
     const age = templates.ageSeconds;
     const tooOld = age > config.template.maxAgeSeconds;
     const template = Number.isFinite(age)
       ? `the template is ${Math.round(age)} s old and no node gives a newer one`
       : "no node has given a template yet";
     return [...(tooOld ? [template] : []), ...flow.reasons, ...(closing ? ["the pool is stopping"] : [])];
-  }
+  };
 
   let told = "";
   function tellWorkers(): void {
@@ -256,7 +258,6 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     },
   });
 
-  let closing = false;
   async function close(): Promise<void> {
     closing = true;
     log.info({ event: "pool-stopping" }, "stopping: miners first, the ledger last");
