@@ -196,7 +196,7 @@ async function untilReady(demo, stop) {
     if (pool.exited) throw await endedEarly(pool);
     const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
     if (answer?.ok) return;
-    const reasons = answer ? (await answer.text()).trim() : "";
+    const reasons = answer ? reasonsIn(await answer.text()) : "";
     if (reasons && reasons !== said) print(`… the pool is not ready yet: ${reasons}`);
     said = reasons;
     await pause(100, undefined, { signal: stop });
@@ -205,6 +205,15 @@ async function untilReady(demo, stop) {
     `The pool was not ready within ${READY_TIMEOUT_MS / 1000} s${said && `: ${said}`}.`,
     `Its log is ${demo.children.pool.logFile}.`,
   );
+}
+
+/** `{"ready":false,"reasons":[…]}` in words. */
+function reasonsIn(body) {
+  try {
+    return JSON.parse(body).reasons?.join("; ") ?? "";
+  } catch {
+    return body.trim().slice(0, 200);
+  }
 }
 
 async function endedByItself(child) {

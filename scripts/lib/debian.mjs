@@ -79,12 +79,17 @@ export async function machineSuite() {
 }
 
 /**
- * The Debian mirror that the machine's own apt is set to, as apt itself reads it (one-line lists and deb822 alike),
- * with the trust that the machine gives it.
+ * Address of the Debian mirror that the machine's own apt is set to, as apt itself reads it: one-line lists and deb822
+ * alike, also before the first `apt-get update`.
  */
 async function debianMirror() {
-  const format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SIGNED_BY)\t$(TRUSTED)";
-  const { code, stdout, stderr } = await capture("apt-get", ["indextargets", "--format", format]);
+  const format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)";
+  const { code, stdout, stderr } = await capture("apt-get", [
+    "indextargets",
+    "--no-release-info",
+    "--format",
+    format,
+  ]);
   if (code === 127) {
     throw new SetupFailure(
       "Debian's package manager (apt-get) is not on this machine.",
@@ -94,14 +99,13 @@ async function debianMirror() {
   if (code !== 0) throw aptFailure("read the machine's package sources", stderr);
   const sources = stdout
     .split("\n")
-    // A field that apt has nothing for is printed as it was asked: `$(SIGNED_BY)`.
-    .map((line) => line.split("\t").map((field) => (field.startsWith("$(") ? "" : field)))
+    .map((line) => line.split("\t"))
     .filter(([createdBy, uri, , component]) => createdBy === "Packages" && uri && component === "main")
-    .map(([, uri, release, , signedBy, trusted]) => ({ uri, release, signedBy, trusted: trusted === "yes" }));
+    .map(([, uri, release]) => ({ uri, release }));
   const own = await machineSuite();
   const source =
     sources.find(({ release }) => release === own) ?? sources.find(({ uri }) => /\/debian\/?$/.test(uri));
-  if (source) return source;
+  if (source) return source.uri;
   throw new SetupFailure(
     "apt on this machine knows no Debian mirror.",
     "Add one to /etc/apt/sources.list.d, or install the missing program yourself and put it on PATH.",
@@ -109,17 +113,20 @@ async function debianMirror() {
 }
 
 async function downloadFromFirst(wanted, mirror, workshop) {
-  const failures = [];
+  let firstFailure;
   for (const [index, suites] of wanted.suites.entries()) {
     try {
       return await download(wanted.packageName, suites, mirror, join(workshop, `try-${index}`));
     } catch (error) {
-      if (!(error instanceof SetupFailure)) throw error;
-      failures.push(error);
+      if (!(error instanceof NotInSuite)) throw error;
+      firstFailure ??= error;
     }
   }
-  throw failures.find(({ hint }) => !hint.includes("no such package")) ?? failures[0];
+  throw firstFailure;
 }
+
+/** The mirror works and has no such suite, or the suite no such package: the next row may have it. */
+class NotInSuite extends SetupFailure {}
 
 /** The files of the package and of all that it needs, downloaded into `folder`. */
 async function download(packageName, suites, mirror, folder) {
@@ -153,10 +160,10 @@ async function download(packageName, suites, mirror, folder) {
   return names.map((name) => join(archives, name));
 }
 
-function sourceLines(suites, { uri, signedBy, trusted }) {
-  const keyring = signedBy || (existsSync(DEBIAN_KEYRING) ? DEBIAN_KEYRING : "");
-  const settings = [keyring && `signed-by=${keyring}`, trusted && "trusted=yes"].filter(Boolean).join(" ");
-  return suites.map((suite) => `deb ${settings && `[${settings}] `}${uri} ${suite} main\n`).join("");
+/** Signatures are checked with Debian's own keys, whatever the machine trusts for its sources. */
+function sourceLines(suites, mirror) {
+  const keys = existsSync(DEBIAN_KEYRING) ? `[signed-by=${DEBIAN_KEYRING}] ` : "";
+  return suites.map((suite) => `deb ${keys}${mirror} ${suite} main\n`).join("");
 }
 
 function privateSettings(folder) {
@@ -191,12 +198,10 @@ function aptFailure(what, stderr) {
   const words = /^E: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1) ?? "";
   const because = `apt could not ${what}: ${words}`;
   if (/No space left/i.test(stderr)) return new SetupFailure(because, "Free about 500 MB of disk space.");
-  if (
-    /Unable to locate package|has no installation candidate|not valid for APT::Default-Release/.test(stderr)
-  ) {
-    return new SetupFailure(
+  if (/ 404 |Unable to locate package|has no installation candidate|does not have a Release/.test(stderr)) {
+    return new NotInSuite(
       because,
-      "The mirror has no such package; install the program yourself and put it on PATH.",
+      "The machine's Debian mirror does not have it: install the program yourself and put it on PATH.",
     );
   }
   if (/NO_PUBKEY|not signed|EXPKEYSIG|signature/i.test(stderr)) {
