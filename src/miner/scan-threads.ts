@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { FromThread, ToThread } from "./scan-messages.ts";
 
@@ -31,12 +30,7 @@ export function startScanThreads(
   };
 }
 
-/** Threads do not inherit the TypeScript loader: running from source, each registers its own. */
 function startThread(): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./scan-thread.js", import.meta.url));
-  const loader = createRequire(import.meta.url).resolve("tsx/esm/api");
-  const entry = new URL("./scan-thread.ts", import.meta.url).href;
-  return new Worker(`require(${JSON.stringify(loader)}).register(); import(${JSON.stringify(entry)});`, {
-    eval: true,
-  });
+  const isSource = import.meta.url.endsWith(".ts");
+  return new Worker(new URL(isSource ? "./scan-thread.source.mjs" : "./scan-thread.js", import.meta.url));
 }

@@ -48,6 +48,10 @@ export class MemoryJobs implements LiveJobs {
   readonly #jobs = new Map<number, LiveJob>();
   current: LiveJob | undefined;
 
+  get size(): number {
+    return this.#jobs.size;
+  }
+
   add(data: JobData): LiveJob {
     this.current = { data, prepared: {} as PreparedJob };
     this.#jobs.set(data.number, this.current);

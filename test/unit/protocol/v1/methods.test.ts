@@ -150,10 +150,10 @@ test.each([1e-9, 0.00015, 1, 1024, 4.656542373906925e-10, 1e21, 5e-324])(
   },
 );
 
-test.each([["1"], [0], [-1], [null], [Number.POSITIVE_INFINITY], []])(
+test.each([["1"], [0], [-1], [null], [Number.POSITIVE_INFINITY], [undefined]])(
   "a client refuses the difficulty %j",
   (value) => {
-    expect(decodeSetDifficulty([value as number])).toBeInstanceOf(Malformed);
+    expect(decodeSetDifficulty(value === undefined ? [] : [value])).toBeInstanceOf(Malformed);
   },
 );
 

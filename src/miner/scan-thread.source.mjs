@@ -1,0 +1,6 @@
+// The scanning thread when the program runs from source: threads do not inherit the TypeScript loader. What is built
+// starts scan-thread.js itself.
+import { register } from "tsx/esm/api";
+
+register();
+await import("./scan-thread.ts");
