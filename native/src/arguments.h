@@ -19,22 +19,22 @@ class ArgumentError : public std::runtime_error {
 };
 
 /// The bytes of a Uint8Array (or any other view), valid during the call only.
-std::span<std::uint8_t> RequireBytes(const Napi::Value& value, const std::string& name);
+std::span<std::uint8_t> RequireBytes(const Napi::Value& value, const char* name);
 /// The same with exactly `length` bytes.
-std::span<std::uint8_t> RequireLength(const Napi::Value& value, const std::string& name, std::size_t length);
+std::span<std::uint8_t> RequireLength(const Napi::Value& value, const char* name, std::size_t length);
 /// The same with a multiple of `unit` bytes.
-std::span<std::uint8_t> RequireMultiple(const Napi::Value& value, const std::string& name, std::size_t unit);
+std::span<std::uint8_t> RequireMultiple(const Napi::Value& value, const char* name, std::size_t unit);
 
 template <std::size_t Length>
-std::span<std::uint8_t, Length> RequireFixed(const Napi::Value& value, const std::string& name) {
+std::span<std::uint8_t, Length> RequireFixed(const Napi::Value& value, const char* name) {
   return RequireLength(value, name, Length).first<Length>();
 }
 
 /// A whole number from `min` to `max`, both at most 2^53 - 1.
-std::uint64_t RequireInteger(const Napi::Value& value, const std::string& name, std::uint64_t min, std::uint64_t max);
-std::uint32_t RequireUint32(const Napi::Value& value, const std::string& name);
+std::uint64_t RequireInteger(const Napi::Value& value, const char* name, std::uint64_t min, std::uint64_t max);
+std::uint32_t RequireUint32(const Napi::Value& value, const char* name);
 
-Napi::Object RequireObject(const Napi::Value& value, const std::string& name);
+Napi::Object RequireObject(const Napi::Value& value, const char* name);
 /// A property of a checked object; undefined if the object lacks it.
 Napi::Value Property(const Napi::Object& object, const char* name);
 
@@ -42,10 +42,10 @@ Napi::Value Property(const Napi::Object& object, const char* name);
 void RequireOk(napi_status status);
 
 /// The C++ object that a JavaScript object made by WrapOwned stands for. The tag tells it from every other object.
-void* RequireWrapped(const Napi::Value& value, const std::string& name, const napi_type_tag& tag);
+void* RequireWrapped(const Napi::Value& value, const char* name, const napi_type_tag& tag);
 
 template <typename T>
-T& Require(const Napi::Value& value, const std::string& name) {
+T& Require(const Napi::Value& value, const char* name) {
   return *static_cast<T*>(RequireWrapped(value, name, T::kTypeTag));
 }
 

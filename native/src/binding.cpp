@@ -59,19 +59,19 @@ Napi::Value CallMerkleRoot(const Napi::CallbackInfo& info) {
   return ToBuffer(info.Env(), MerkleRoot(KernelOf(info), coinbaseTxid, RequireMultiple(info[1], "branch", 32)));
 }
 
-Bytes RequireCoinbasePart(const Napi::Value& value, const std::string& name) {
+Bytes RequireCoinbasePart(const Napi::Value& value, const char* name) {
   const Bytes bytes = RequireBytes(value, name);
   if (bytes.size() > kMaxCoinbasePartLength) {
-    throw ArgumentError(name + " must have at most " + std::to_string(kMaxCoinbasePartLength) + " bytes, not " +
-                        std::to_string(bytes.size()));
+    throw ArgumentError(std::string(name) + " must have at most " + std::to_string(kMaxCoinbasePartLength) +
+                        " bytes, not " + std::to_string(bytes.size()));
   }
   return bytes;
 }
 
-Bytes RequireBranch(const Napi::Value& value, const std::string& name) {
+Bytes RequireBranch(const Napi::Value& value, const char* name) {
   const Bytes bytes = RequireMultiple(value, name, 32);
   if (bytes.size() > kMaxBranchElements * 32) {
-    throw ArgumentError(name + " must have at most " + std::to_string(kMaxBranchElements) + " elements");
+    throw ArgumentError(std::string(name) + " must have at most " + std::to_string(kMaxBranchElements) + " elements");
   }
   return bytes;
 }
