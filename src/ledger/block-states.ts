@@ -23,7 +23,6 @@ export async function selectFollowed(client: ClientBase, fromHeight: number): Pr
 
 /**
  * Inside a transaction of the caller's. The same state again moves nothing.
- * @returns the state before.
  * @throws PoolError LEDGER_BLOCK_UNKNOWN while the block's record has not been applied.
  */
 export async function moveBlock(
@@ -31,7 +30,7 @@ export async function moveBlock(
   hash: Uint8Array,
   state: BlockState,
   detail: { confirmations: number; reason?: string },
-): Promise<BlockState> {
+): Promise<void> {
   const { rows } = await client.query<{
     state: BlockState;
     movements: number;
@@ -43,7 +42,7 @@ export async function moveBlock(
   const reason = detail.reason ?? null;
   if (block.state === state) {
     await client.query(updateConfirmations, [hash, detail.confirmations, reason]);
-    return block.state;
+    return;
   }
   let number = block.movements;
   const kinds = movementsBetween(standingOf(block.state), standingOf(state));
@@ -58,7 +57,6 @@ export async function moveBlock(
     }
   }
   await client.query(updateState, [hash, state, detail.confirmations, reason, number]);
-  return block.state;
 }
 
 async function creditsOfBlock(

@@ -7,13 +7,20 @@ const connectTimeoutMs = 10_000;
 /** A statement that takes longer has lost its server: none of the writer's takes a second. */
 const writerTimeoutMs = 120_000;
 
-/** @throws PoolError DATABASE_UNAVAILABLE, DATABASE_REFUSED */
-export async function connect(url: string, name: string): Promise<pg.Client> {
+/**
+ * @param options.timeoutMs of a statement; 0: none.
+ * @throws PoolError DATABASE_UNAVAILABLE, DATABASE_REFUSED
+ */
+export async function connect(
+  url: string,
+  name: string,
+  { timeoutMs = writerTimeoutMs } = {},
+): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     application_name: name,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: writerTimeoutMs,
+    query_timeout: timeoutMs,
     keepAlive: true,
   });
   client.on("error", () => {}); // the statement under way says it, or the next one

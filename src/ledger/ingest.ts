@@ -13,7 +13,9 @@ import type { Ledger } from "./ledger.ts";
 
 const defaultMaxRecords = 10_000;
 /** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
-const defaultIntervalMs = 500;
+const defaultIntervalMs = 250;
+/** With more than this waiting, the next round begins at once. */
+const backlogRecords = 1_000;
 const firstRetryMs = 100;
 const lastRetryMs = 5_000;
 const retentionCheckMs = 3_600_000;
@@ -132,7 +134,7 @@ class Ingestion implements Ingest {
     }
   }
 
-  /** One batch of every journal that has something. @returns whether any was full, so that more may wait already. */
+  /** One batch of every journal that has something. @returns whether so much waits still that the next round should begin at once. */
   async #round(): Promise<boolean> {
     await this.#dropOldShares();
     const { ledger } = this.#options;
@@ -165,7 +167,7 @@ class Ingestion implements Ingest {
     const end = { node, epoch: batch.epoch, sequence: batch.last };
     this.#reach(end);
     // The rest of an epoch may be followed by the next epoch's records.
-    return batch.records.length >= maxRecords || end.epoch < upTo.epoch;
+    return end.epoch < upTo.epoch || this.#lagOf(this.#announced.get(node)!) > backlogRecords;
   }
 
   async #measure(apply: () => Promise<number>): Promise<void> {

@@ -141,12 +141,7 @@ class PostgresLedger implements Ledger {
     state: BlockState,
     detail: { confirmations: number; reason?: string },
   ): Promise<void> {
-    const before = await this.#inTurn(({ client }) =>
-      transaction(client, () => moveBlock(client, hash, state, detail)),
-    );
-    if (before === state) return;
-    const block = Buffer.from(hash).reverse().toString("hex");
-    this.#options.log.info({ event: "block-state", block, before, state, ...detail }, `block is ${state}`);
+    await this.#inTurn(({ client }) => transaction(client, () => moveBlock(client, hash, state, detail)));
   }
 
   dropSharesBefore(timeMs: number): Promise<number> {

@@ -64,7 +64,13 @@ export class MemoryLedger {
     const cutSlice = window.cut ? this.works.get(window.cut.slice)! : new Map<string, bigint>();
     const credits = creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
     const position = { node: batch.node, epoch: batch.epoch, sequence: batch.first + index };
-    this.blocks.set(Buffer.from(record.hash).toString("hex"), { record, position, window, ...credits });
+    // Copies: a reader's hashes are views on the large buffer that it read.
+    const kept = {
+      ...record,
+      hash: Uint8Array.from(record.hash),
+      previousHash: Uint8Array.from(record.previousHash),
+    };
+    this.blocks.set(Buffer.from(record.hash).toString("hex"), { record: kept, position, window, ...credits });
   }
 
   #add(slice: number, works: ReadonlyMap<string, bigint>): void {

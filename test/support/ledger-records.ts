@@ -140,6 +140,11 @@ export class MemoryJournal implements JournalReader {
     this.#epoch += 1;
   }
 
+  /** As a disk does: the records of an epoch from one on are gone. */
+  lose(epoch: number, from: number): void {
+    this.#epochs.get(epoch)!.length = from - 1;
+  }
+
   get end(): Position {
     return { node: this.node, epoch: this.#epoch, sequence: this.#epochs.get(this.#epoch)?.length ?? 0 };
   }

@@ -1,0 +1,1 @@
+SELECT state FROM blocks WHERE hash = $1;

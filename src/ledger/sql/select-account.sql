@@ -1,0 +1,1 @@
+SELECT 1 FROM accounts WHERE address = $1;
