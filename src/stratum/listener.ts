@@ -21,18 +21,20 @@ export interface Listeners {
 }
 
 /**
+ * @param onError a connection could not be accepted; the server listens on.
  * @throws PoolError STRATUM_PORT_TAKEN, STRATUM_PORT_FORBIDDEN or STRATUM_LISTEN_FAILED; then none is open.
  */
 export async function listenAll(
   addresses: readonly ListenAddress[],
   onConnection: (socket: Socket) => void,
+  onError: (address: ListenAddress, error: Error) => void,
 ): Promise<Listeners> {
   const servers: Server[] = [];
   const close = async () => {
     await Promise.all(servers.map(closeServer));
   };
   try {
-    for (const address of addresses) servers.push(await listen(address, onConnection));
+    for (const address of addresses) servers.push(await listen(address, onConnection, onError));
   } catch (error) {
     await close();
     throw error;
@@ -40,7 +42,11 @@ export async function listenAll(
   return { addresses: servers.map(boundAddress), close };
 }
 
-function listen(address: ListenAddress, onConnection: (socket: Socket) => void): Promise<Server> {
+function listen(
+  address: ListenAddress,
+  onConnection: (socket: Socket) => void,
+  onError: (address: ListenAddress, error: Error) => void,
+): Promise<Server> {
   const server = createServer(
     // Half-open: a client may end its side before it has read all its answers.
     { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
@@ -51,7 +57,7 @@ function listen(address: ListenAddress, onConnection: (socket: Socket) => void):
     server.listen({ host: address.host, port: address.port, backlog }, () => {
       server.removeAllListeners("error");
       // After this only accepting can fail, when descriptors run out; the connection limit keeps us from there.
-      server.on("error", () => {});
+      server.on("error", (error) => onError(address, error));
       resolve(server);
     });
   });

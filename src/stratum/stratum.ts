@@ -106,7 +106,9 @@ export function createStratum(options: StratumOptions): Stratum {
     if (isServing) return;
     isServing = true;
     try {
-      listeners = await listenAll(options.listen, accept);
+      listeners = await listenAll(options.listen, accept, ({ host, port }, err) =>
+        log.error({ event: "stratum-accept-failed", host, port, err }, "a connection could not be accepted"),
+      );
     } catch (error) {
       isServing = false;
       throw error;

@@ -69,11 +69,16 @@ function judge(
       protocol: "v1",
     },
     (refusal) => {
-      if (refusal === undefined && session.vardiff !== undefined) countShare(session.vardiff, difficulty);
-      answers.settle(pending, refusal === undefined ? encodeTrue(idText) : encodeRefusal(idText, refusal));
-      // A pool that cannot store shares sends its miners to their backup.
-      if (refusal === "unavailable") session.finish("unavailable");
-      session.answered();
+      // The caller answers many sessions in a row: none of them may stop it.
+      try {
+        if (refusal === undefined && session.vardiff !== undefined) countShare(session.vardiff, difficulty);
+        answers.settle(pending, refusal === undefined ? encodeTrue(idText) : encodeRefusal(idText, refusal));
+        // A pool that cannot store shares sends its miners to their backup.
+        if (refusal === "unavailable") session.finish("unavailable");
+        session.answered();
+      } catch (error) {
+        session.failed(error);
+      }
     },
   );
 }
