@@ -50,6 +50,7 @@ export async function startFakeNode({ transactions = 3_000 } = {}): Promise<Fake
       connections_out: 8,
     }),
     getconnectioncount: () => 8,
+    uptime: () => 1,
     getbestblockhash: tip,
     getblockcount: height,
     getblockheader: ([hash]) => headerOf(String(hash)),

@@ -190,7 +190,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   });
   health.expect(workers);
 
-  function hear(worker: number, message: FromWorker): void {
+  function hear(worker: number, message: Exclude<FromWorker, { type: "hello" }>): void {
     switch (message.type) {
       case "ready":
         books.announce(message.committed);

@@ -43,6 +43,7 @@ export async function runWorker(): Promise<void> {
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => {});
   const inbox = openInbox();
+  send({ type: "hello" });
   const worker = await inbox.start;
   process.title = `penstock worker ${worker.workerNumber}`;
   const name = `worker-${worker.workerNumber}`;

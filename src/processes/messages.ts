@@ -17,6 +17,8 @@ export type ToWorker<Settings = unknown> =
   | { readonly type: "stop" };
 
 export type FromWorker =
+  /** The program is loaded and listens; what is sent before is lost. */
+  | { readonly type: "hello" }
   /** The journal is open and recovered; jobs are welcome. */
   | { readonly type: "ready"; readonly committed: Position }
   /** Everything up to here is durable. */

@@ -18,7 +18,7 @@ export interface SupervisorOptions<Settings> {
   readonly log: Logger;
   /** A worker process exists and takes messages; called again for its replacement. */
   readonly onStarted: (workerNumber: number) => void;
-  readonly onMessage: (workerNumber: number, message: FromWorker) => void;
+  readonly onMessage: (workerNumber: number, message: Exclude<FromWorker, { type: "hello" }>) => void;
   /** The process is gone, whatever it held is free. */
   readonly onGone: (workerNumber: number) => void;
   readonly onRestart: () => void;
@@ -39,6 +39,8 @@ const healthyAfterMs = 10_000;
 export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>): Supervisor {
   const { log } = options;
   const running = new Map<number, Worker>();
+  /** Those that were told to start: others hear nothing yet. */
+  const started = new Set<number>();
   const pauses = new Map<number, NodeJS.Timeout>();
   let stopping = false;
 
@@ -53,19 +55,19 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     const startedAt = performance.now();
     const worker = cluster.fork();
     running.set(workerNumber, worker);
-    worker.on("message", (message: FromWorker) => options.onMessage(workerNumber, message));
+    worker.on("message", (message: FromWorker) => {
+      if (message.type === "hello") greet(workerNumber);
+      else options.onMessage(workerNumber, message);
+    });
     worker.on("error", (error) =>
       log.warn(
         { event: "worker-ipc-error", worker: workerNumber, err: error },
         "a worker could not be reached",
       ),
     );
-    worker.on("online", () => {
-      send(workerNumber, { type: "start", workerNumber, settings: options.settings });
-      options.onStarted(workerNumber);
-    });
     worker.on("exit", (code, signal) => {
       running.delete(workerNumber);
+      started.delete(workerNumber);
       options.onGone(workerNumber);
       if (stopping) return;
       const lived = performance.now() - startedAt;
@@ -80,6 +82,12 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
         setTimeout(() => start(workerNumber, nextPauseMs), pauseMs),
       );
     });
+  }
+
+  function greet(workerNumber: number): void {
+    started.add(workerNumber);
+    send(workerNumber, { type: "start", workerNumber, settings: options.settings });
+    options.onStarted(workerNumber);
   }
 
   function send(workerNumber: number, message: ToWorker): void {
@@ -113,7 +121,7 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
   }
 
   function broadcast(message: ToWorker): void {
-    for (const workerNumber of running.keys()) send(workerNumber, message);
+    for (const workerNumber of started) send(workerNumber, message);
   }
 
   return { send, broadcast, stop };

@@ -138,7 +138,9 @@ function writeRequest(request: Buffer, submission: Submission, ntimeMax: number)
   request.writeUInt32LE(submission.nonce, submissionLayout.nonce);
   request.writeUInt32LE(submission.versionBits ?? 0, submissionLayout.versionBits);
   request.writeUInt32LE(submission.versionMask, submissionLayout.versionMask);
-  request.writeUInt32LE(submission.stale ? staleFlag : 0, submissionLayout.flags);
+  // One that is refused whatever its hash must not be remembered: it may come again and count then.
+  const uncreditable = submission.stale || submission.refusal !== undefined;
+  request.writeUInt32LE(uncreditable ? staleFlag : 0, submissionLayout.flags);
   request.writeUInt32LE(Math.min(ntimeMax, 0xffffffff), submissionLayout.ntimeMax);
   request.set(submission.target.bytes, submissionLayout.target);
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { targetFromDifficulty } from "../../../src/bitcoin/target.ts";
 import type { JournalRecord } from "../../../src/journal/record.ts";
 import type { PreparedJob, SeenWindow } from "../../../src/native/addon.ts";
-import { blockFlag, refusalCodes, submissionLayout } from "../../../src/native/layout.ts";
+import { blockFlag, refusalCodes, staleFlag, submissionLayout } from "../../../src/native/layout.ts";
 import { createShares } from "../../../src/shares/accept-shares.ts";
 import type { Submission } from "../../../src/shares/shares.ts";
 import { aClock } from "../../support/clock.ts";
@@ -144,6 +144,12 @@ test("a full window of seen hashes refuses as unavailable and says so to the ope
   const { submit, effects } = sharesJudging(refusalCodes.indexOf("window-full"));
   submit();
   expect(effects).toEqual(["received", "window full", "answered unavailable", "done unavailable"]);
+});
+
+test("a submission that is refused whatever its hash is not remembered, so that it counts when it comes again", () => {
+  const { submit, request } = sharesJudging(refusalCodes.indexOf("stale"));
+  submit({ refusal: "unauthorized" });
+  expect(Buffer.from(request()).readUInt32LE(submissionLayout.flags)).toBe(staleFlag);
 });
 
 test("the native judge is given the submission in the layout of the border", () => {
