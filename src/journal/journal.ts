@@ -397,6 +397,7 @@ class Writer implements Journal {
         this.#updateState();
       },
       (error: Error) => {
+        if (this.#closing !== undefined) return; // it was given up, or nobody needs it any more
         if (!isSpaceError(error)) return this.#fail(error);
         this.#preallocationError = error;
         this.#updateState();

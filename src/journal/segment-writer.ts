@@ -50,6 +50,7 @@ export class SegmentWriter {
   #spareFd: number | undefined;
   #preparing: Promise<void> | undefined;
   #sealing: Promise<void> = Promise.resolve();
+  #leaving = false;
 
   static async open(options: SegmentWriterOptions): Promise<SegmentWriter> {
     // Held open: to sync a name must not fail for want of descriptors.
@@ -92,6 +93,7 @@ export class SegmentWriter {
     try {
       const { segmentBytes } = this.#options;
       for (let offset = 0; offset < segmentBytes; offset += zeros.length) {
+        if (this.#leaving) throw new Error("the journal is being closed");
         const length = Math.min(zeros.length, segmentBytes - offset);
         await writeFully(fd, zeros.subarray(0, length), offset);
         if ((offset + length) % syncEveryBytes === 0) await syncData(fd);
@@ -166,6 +168,7 @@ export class SegmentWriter {
 
   /** Lets go of everything; what is in the files stays. */
   async release(): Promise<void> {
+    this.#leaving = true;
     await this.#preparing?.catch(() => {}); // reported to whoever asked for it
     await this.#sealing;
     for (const fd of [this.#current?.fd, this.#spareFd, this.#directoryFd]) {
