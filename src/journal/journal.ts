@@ -40,7 +40,10 @@ export interface JournalOptions {
   readonly clock?: Clock;
   /** Default 64 MiB. */
   readonly segmentBytes?: number;
-  /** Most bytes that wait for the disk, the commit under way included; beyond it append refuses. Default 64 MiB. */
+  /**
+   * Most bytes that wait for the disk, the commit under way included; beyond it append refuses. Default 64 MiB. What
+   * waits for one commit is never more than a segment.
+   */
   readonly maxQueuedBytes?: number;
   /** Free space below which the state is `alarm`; default 2 GiB. */
   readonly alarmFreeBytes?: number;
