@@ -174,6 +174,7 @@ class Ingestion implements Ingest {
     const { clock, metrics } = this.#options;
     const startedMs = clock.monotonicMs();
     const applied = await apply();
+    this.#recovered();
     metrics?.appliedRecords?.inc(applied);
     metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
   }

@@ -23,7 +23,9 @@ import { isAlive, readPostmaster, waitUntilGone } from "./postmaster.ts";
 import { chooseServant, type Servant } from "./unprivileged.ts";
 
 const user = "penstock";
-const startTimeoutMs = 60_000;
+/** Of silence; a server that says it is starting (a long recovery) is waited for. */
+const defaultSilenceMs = 60_000;
+const questionMs = 5_000;
 const stopTimeoutMs = 30_000;
 const pollMs = 20;
 
@@ -31,6 +33,8 @@ export interface EmbeddedOptions {
   /** The cluster's folder, made at first start. */
   readonly directory: string;
   readonly log: Logger;
+  /** How long a server may give no answer at all before it is given up. */
+  readonly silenceMs?: number;
 }
 
 export interface EmbeddedPostgres {
@@ -47,8 +51,9 @@ export interface EmbeddedPostgres {
 }
 
 /** @throws PoolError POSTGRES_… with what to do. */
-export async function startEmbeddedPostgres({ directory, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const place = await prepare(resolve(directory));
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const { directory, log, silenceMs = defaultSilenceMs } = options;
+  const place = { ...(await prepare(resolve(directory))), silenceMs };
   let server = await ensureRunning(place, log, undefined);
   const { adopted, port } = server;
   let stopping = false;
@@ -107,6 +112,11 @@ interface Place {
   readonly password: string;
   readonly binaries: Binaries;
   readonly servant: Servant;
+}
+
+/** A place whose servers are watched. */
+interface Watched extends Place {
+  readonly silenceMs: number;
 }
 
 interface Server {
@@ -178,8 +188,8 @@ async function initialise({ cluster, runFolder, password, binaries, servant }: P
 }
 
 /** Adopts the server that runs, or starts one; whoever is faster when two try, both end up with the same server. */
-async function ensureRunning(place: Place, log: Logger, wantedPort: number | undefined): Promise<Server> {
-  const deadline = performance.now() + startTimeoutMs;
+async function ensureRunning(place: Watched, log: Logger, wantedPort: number | undefined): Promise<Server> {
+  const deadline = performance.now() + place.silenceMs;
   for (;;) {
     const adopted = await adopt(place, log);
     if (adopted) return adopted;
@@ -192,8 +202,8 @@ async function ensureRunning(place: Place, log: Logger, wantedPort: number | und
   }
 }
 
-async function adopt(place: Place, log: Logger): Promise<Server | undefined> {
-  const deadline = performance.now() + startTimeoutMs;
+async function adopt(place: Watched, log: Logger): Promise<Server | undefined> {
+  const patience = patienceOf(place);
   for (;;) {
     const postmaster = await readPostmaster(place.cluster);
     if (postmaster === undefined) return undefined;
@@ -203,10 +213,11 @@ async function adopt(place: Place, log: Logger): Promise<Server | undefined> {
       await rm(join(place.cluster, "postmaster.pid"), { force: true });
       return undefined;
     }
-    if (port !== undefined && (await answers(place, port))) {
+    const health = port === undefined ? "silent" : await healthOf(place, port);
+    if (port !== undefined && health === "ready") {
       return { pid, port, adopted: true, gone: waitUntilGone(pid, place.cluster) };
     }
-    if (performance.now() > deadline) {
+    if (patience.isOver(health)) {
       log.warn(
         { event: "postgres-unresponsive", pid },
         "the Postgres left behind does not answer; restarting it",
@@ -243,7 +254,7 @@ const settings = {
 };
 
 /** @returns what it printed if it ended before it was ready. */
-async function start(place: Place, port: number): Promise<Server | string> {
+async function start(place: Watched, port: number): Promise<Server | string> {
   const { cluster, runFolder, binaries, servant } = place;
   const args = ["-D", cluster, "-p", `${port}`];
   for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
@@ -253,13 +264,14 @@ async function start(place: Place, port: number): Promise<Server | string> {
   const exit = exitOf(child).then(() => {
     ended = true;
   });
-  const deadline = performance.now() + startTimeoutMs;
+  const patience = patienceOf(place);
   while (!ended) {
-    if (await answers(place, port)) return { pid: child.pid!, port, adopted: false, gone: exit };
-    if (performance.now() > deadline) {
+    const health = await healthOf(place, port);
+    if (health === "ready") return { pid: child.pid!, port, adopted: false, gone: exit };
+    if (patience.isOver(health)) {
       child.kill("SIGQUIT");
       await exit;
-      return `it did not answer within ${startTimeoutMs / 1000} s\n${await lastWords(place, startLog)}`;
+      return `it did not answer within ${place.silenceMs / 1000} s\n${await lastWords(place, startLog)}`;
     }
     await Promise.race([pause(pollMs), exit]);
   }
@@ -302,13 +314,28 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   });
 }
 
-/** Whether the server at this port is ready, and is the one of our folder. */
-async function answers(place: Place, port: number): Promise<boolean> {
+type Health = "ready" | "starting" | "silent";
+
+/** Over when nothing but silence was heard for the time that a server has. */
+function patienceOf({ silenceMs }: Watched): { isOver(health: Health): boolean } {
+  let deadline = performance.now() + silenceMs;
+  return {
+    isOver: (health) => {
+      if (health !== "silent") deadline = performance.now() + silenceMs;
+      return performance.now() > deadline;
+    },
+  };
+}
+
+/** Ready only if it is the server of our folder. */
+async function healthOf(place: Place, port: number): Promise<Health> {
   try {
     const { rows } = await query<{ data_directory: string }>(place, port, "SHOW data_directory");
-    return rows[0]?.data_directory === place.cluster;
+    return rows[0]?.data_directory === place.cluster ? "ready" : "silent";
   } catch (error) {
-    if ((error as { code?: string }).code !== "28P01") return false;
+    const { code } = error as { code?: string };
+    if (code === "57P03") return "starting"; // cannot_connect_now: starting up, recovering, shutting down
+    if (code !== "28P01") return "silent";
     throw new PoolError(
       "POSTGRES_PASSWORD_LOST",
       `The Postgres in ${place.cluster} does not accept the password in ${join(place.runFolder, "password")}.`,
@@ -326,7 +353,11 @@ async function hasOtherSessions(place: Place, port: number): Promise<boolean> {
 }
 
 async function query<Row extends pg.QueryResultRow>(place: Place, port: number, text: string) {
-  const client = new pg.Client({ connectionString: urlOf(place, port), connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({
+    connectionString: urlOf(place, port),
+    connectionTimeoutMillis: questionMs,
+    query_timeout: questionMs,
+  });
   client.on("error", () => {}); // said again by the query itself
   try {
     await client.connect();
@@ -372,7 +403,7 @@ function inWords(error: unknown, cluster: string): PoolError {
       "Free some space, or move dataDirectory to a larger disk.",
     );
   }
-  if (has(/Permission denied|EACCES|EPERM|EROFS|Read-only file system/)) {
+  if (has(/Permission denied|EACCES|EPERM|EROFS|ENOTDIR|EEXIST|Read-only file system/)) {
     return make(
       "POSTGRES_FOLDER_DENIED",
       `The embedded Postgres may not use ${cluster}: ${text.split("\n").at(-1)}`,

@@ -34,7 +34,9 @@ export async function chooseServant(directory: string, needed: readonly string[]
   const plain = ["setpriv", "--reuid", `${user.uid}`, "--regid", `${user.gid}`, "--clear-groups"];
   if (await reaches([...plain, "--"], needed)) return { user, prefix: [...plain, "--"] };
   for (const capability of await capabilitiesHeld()) {
-    const able = [...plain, "--inh-caps", `+${capability}`, "--ambient-caps", `+${capability}`, "--"];
+    const able = [...plain, "--inh-caps", `+${capability}`, "--ambient-caps", `+${capability}`];
+    // Without this access(2), by which initdb looks for its own program, would not count the capability.
+    able.push("--securebits", "+no_setuid_fixup", "--");
     if (await reaches(able, needed)) return { user, prefix: able };
   }
   throw new PoolError(

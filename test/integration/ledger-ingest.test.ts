@@ -1,0 +1,209 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { PoolError } from "../../src/errors.ts";
+import { type Ingest, type IngestOptions, startIngest } from "../../src/ledger/ingest.ts";
+import { type Ledger, openLedger } from "../../src/ledger/ledger.ts";
+import { openOrderLog } from "../../src/ledger/order-log.ts";
+import type { LogFields } from "../../src/log/index.ts";
+import { until } from "../support/deadline.ts";
+import { aShare, MemoryJournal } from "../support/ledger-records.ts";
+import { execute, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { silentLog } from "../support/silent-log.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.stop());
+
+async function aLedger() {
+  const folder = await temporaryFolder("ingest");
+  onTestFinished(folder.remove);
+  const url = await postgres.createDatabase();
+  const orderLogFile = join(folder.path, "order.log");
+  const open = async () => {
+    const ledger = await openLedger({ databaseUrl: url, orderLogFile, log: silentLog });
+    onTestFinished(() => ledger.close());
+    return ledger;
+  };
+  return { url, orderLogFile, open, ledger: await open() };
+}
+
+function ingestOf(
+  ledger: Ledger,
+  journals: readonly MemoryJournal[],
+  options: Partial<IngestOptions> = {},
+): Ingest {
+  const ingest = startIngest({
+    ledger,
+    openJournal: async (node) => journals.find((journal) => journal.node === node)!,
+    log: silentLog,
+    clock: systemClock,
+    shareRetentionDays: 36_500,
+    intervalMs: 1,
+    ...options,
+  });
+  onTestFinished(() => ingest.stop());
+  return ingest;
+}
+
+function shares(count: number) {
+  return Array.from({ length: count }, () => aShare());
+}
+
+async function countOf(url: string): Promise<number> {
+  return (await execute<{ count: number }>(url, "SELECT count(*)::int AS count FROM shares"))[0]!.count;
+}
+
+test("journals are applied as far as they are announced, and no further", async () => {
+  const { url, ledger } = await aLedger();
+  const journals = [new MemoryJournal("0-1"), new MemoryJournal("0-2")];
+  const ingest = ingestOf(ledger, journals);
+  ingest.announce(journals[0]!.append(...shares(10)));
+  const end = journals[1]!.append(...shares(10));
+  ingest.announce({ ...end, sequence: 4 });
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(14);
+  ingest.announce(end);
+  ingest.announce({ ...end, sequence: 2 }); // late: no news
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(20);
+});
+
+test("a journal that was opened again goes on in its new epoch after the rest of the old one", async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  journal.append(...shares(5));
+  journal.reopen();
+  journal.reopen();
+  const ingest = ingestOf(ledger, [journal]);
+  ingest.announce(journal.end); // nothing in this epoch yet
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(5);
+  ingest.announce(journal.append(...shares(2)));
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(7);
+  expect((await ledger.cursors()).get("0-1")).toMatchObject({ epoch: 3, sequence: 2 });
+});
+
+test("the lag says how many durable records are not in the books, and is 0 when all are", async () => {
+  const { ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  const seen: number[] = [];
+  const applied: number[] = [];
+  const metrics = {
+    lagRecords: { set: (records: number) => seen.push(records) },
+    appliedRecords: { inc: (records: number) => applied.push(records) },
+  };
+  const ingest = ingestOf(ledger, [journal], { metrics, maxRecords: 30 });
+  ingest.announce(journal.append(...shares(100)));
+  await ingest.caughtUp();
+  expect(applied).toEqual([30, 30, 30, 10]);
+  expect(seen.slice(1)).toEqual([70, 40, 10, 0]);
+});
+
+test("while Postgres is away the lag grows, it is said once, and everything is applied when it is back", async () => {
+  const mortal = await startPostgres();
+  onTestFinished(mortal.stop);
+  const folder = await temporaryFolder("ingest");
+  onTestFinished(folder.remove);
+  const url = await mortal.createDatabase();
+  const ledger = await openLedger({
+    databaseUrl: url,
+    orderLogFile: join(folder.path, "order.log"),
+    log: silentLog,
+  });
+  onTestFinished(() => ledger.close());
+  const journal = new MemoryJournal("0-1");
+  const events: string[] = [];
+  const note = ({ event }: LogFields) => void events.push(event);
+  const ingest = ingestOf(ledger, [journal], { log: { ...silentLog, error: note, info: note } });
+  ingest.announce(journal.append(...shares(10)));
+  await ingest.caughtUp();
+
+  process.kill(mortal.server.pid, "SIGKILL");
+  await until(
+    () => {
+      ingest.announce(journal.append(...shares(10)));
+      return ingest.trouble;
+    },
+    { timeoutMs: 20_000, what: "the ingest to notice" },
+  );
+  expect(ingest.trouble).toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+  expect(ingest.lagRecords).toBeGreaterThan(0);
+  await ingest.caughtUp();
+  expect(ingest.trouble).toBeUndefined();
+  expect(await countOf(url)).toBe(journal.end.sequence);
+  expect(events).toEqual(["ledger-apply-failed", "ledger-apply-resumed"]);
+});
+
+test("batches that only the order log has are read from their journals before anything new", async () => {
+  const { url, orderLogFile, open, ledger } = await aLedger();
+  await ledger.close();
+  const journals = [new MemoryJournal("0-1"), new MemoryJournal("0-2")];
+  for (const journal of journals) journal.append(...shares(20));
+  const log = await openOrderLog(orderLogFile);
+  for (const range of [
+    { node: "0-2", epoch: 1, first: 1, last: 7 },
+    { node: "0-1", epoch: 1, first: 1, last: 3 },
+  ]) {
+    await log.append([log.entryFor(range)]);
+  }
+  await log.close();
+  const ingest = ingestOf(await open(), journals);
+  ingest.announce(journals[0]!.end);
+  await ingest.caughtUp();
+  const batches = await execute(url, "SELECT node, first::int, last::int FROM batches ORDER BY batch");
+  expect(batches).toEqual([
+    { node: "0-2", first: 1, last: 7 },
+    { node: "0-1", first: 1, last: 3 },
+    { node: "0-1", first: 4, last: 20 },
+  ]);
+});
+
+test("a journal that cannot be read stops nobody for ever: it is tried again and named", async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  let broken = true;
+  const ingest = ingestOf(ledger, [journal], {
+    openJournal: async () => {
+      if (broken) throw new PoolError("JOURNAL_UNREADABLE", "It cannot be read.", "Look.");
+      return journal;
+    },
+  });
+  ingest.announce(journal.append(...shares(3)));
+  await until(() => ingest.trouble, { timeoutMs: 5_000, what: "trouble" });
+  expect(ingest.trouble).toMatchObject({ code: "JOURNAL_UNREADABLE" });
+  broken = false;
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(3);
+});
+
+test("stopping lets the batch under way end, and whoever waits goes on", async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  const ingest = ingestOf(ledger, [journal], { maxRecords: 10 });
+  ingest.announce(journal.append(...shares(5_000)));
+  const waiting = ingest.caughtUp();
+  await until(() => ingest.lagRecords < 5_000, { timeoutMs: 10_000, what: "the first batch", intervalMs: 1 });
+  await ingest.stop();
+  await waiting;
+  const count = await countOf(url);
+  expect(count).toBeLessThan(5_000);
+  expect((await ledger.cursors()).get("0-1")).toMatchObject({ sequence: count });
+});
+
+test("shares past their retention are dropped when the ingest starts", async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  const first = ingestOf(ledger, [journal]);
+  first.announce(journal.append(aShare(), aShare({ timeMs: Date.now() })));
+  await first.caughtUp();
+  await first.stop();
+  const second = ingestOf(ledger, [journal], { shareRetentionDays: 2 });
+  second.announce(journal.append(aShare({ timeMs: Date.now() })));
+  await second.caughtUp();
+  expect(await countOf(url)).toBe(2);
+});
