@@ -14,8 +14,8 @@ pool:
   tag: /Penstock demo/
 stratum:
   listen: [${JSON.stringify(stratum)}]
-  # A CPU makes some million hashes a second: about a share a second at first, then vardiff sees to it.
-  difficulty: { start: 0.0005, min: 0.00001, vardiff: true, sharesPerMinute: 20 }
+  # A CPU makes some ten million hashes a second and a block takes about five, so shares must come fast to be many.
+  difficulty: { start: 0.0002, min: 0.00001, vardiff: true, sharesPerMinute: 1200 }
 journal:
   segmentMegabytes: 16
 http:
