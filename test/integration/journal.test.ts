@@ -497,6 +497,27 @@ test("a ledger that is ahead of a restored journal is told so", async () => {
   await reader.close();
 });
 
+test("without fsync a power cut may take what the ledger has already: the reader goes on behind it", async () => {
+  const directory = await aFolder();
+  const first = await openTestJournal(directory, { durability: "os" });
+  await commit(first, shares(1, 3));
+  await commit(first, shares(4, 3));
+  const after = first.committed;
+  await first.close();
+  const [segment] = await listSegments(directory);
+  const { header, bytes } = await readSegment(segment!, crc32c);
+  await truncate(segment!.path, scanSegment(bytes, header, crc32c).lastBatchOffset);
+
+  const second = await openTestJournal(directory, { durability: "os" });
+  await commit(second, shares(7, 2));
+  const reader = openJournalReader({ directory, addon });
+  const batch = await reader.next(after, second.committed, 10);
+  expect(batch?.records.map(numberOf)).toEqual([7, 8]);
+  expect(await reader.next(second.committed, second.committed, 10)).toBeUndefined();
+  await reader.close();
+  await second.close();
+});
+
 test("a journal that was started anew behind one moved aside is read on", async () => {
   const directory = await aFolder();
   await (await openTestJournal(directory)).close();
