@@ -6,6 +6,7 @@ import { type BlockCredits, type Entry, entriesOf, movementsBetween, standingOf 
 import { statement } from "./sql.ts";
 
 const selectBlocks = statement("select-blocks");
+const countBlocks = statement("count-blocks");
 const lockBlock = statement("lock-block");
 const selectLines = statement("select-block-lines");
 const updateState = statement("update-block-state");
@@ -19,6 +20,11 @@ export async function selectFollowed(client: ClientBase, fromHeight: number): Pr
     fromHeight,
   ]);
   return rows;
+}
+
+export async function countByState(client: ClientBase): Promise<Map<BlockState, number>> {
+  const { rows } = await client.query<{ state: BlockState; blocks: number }>(countBlocks);
+  return new Map(rows.map(({ state, blocks }) => [state, blocks]));
 }
 
 /**

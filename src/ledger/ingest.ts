@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import { PoolError } from "../errors.ts";
 import type { Position } from "../journal/record.ts";
 import type { Logger } from "../log/index.ts";
+import { isUnavailable } from "./database.ts";
 import type { OpenJournal } from "./journal-source.ts";
 import { Journals } from "./journals.ts";
 import type { Ledger } from "./ledger.ts";
@@ -145,15 +146,24 @@ class Ingestion implements Ingest {
     }
     const cursors = await ledger.cursors();
     let busy = false;
+    let trouble: unknown;
     for (const [node, upTo] of this.#announced) {
       if (this.#stopped) return false;
-      if (this.#lagOf(upTo) > 0) busy = (await this.#advance(node, cursors.get(node), upTo)) || busy;
+      if (this.#lagOf(upTo) === 0) continue;
+      try {
+        busy = (await this.#advance(node, cursors.get(node), upTo)) || busy;
+      } catch (error) {
+        if (isUnavailable(error)) throw error;
+        trouble ??= error; // of this journal; the others need not wait for it
+      }
     }
+    if (trouble !== undefined) throw trouble;
     return busy;
   }
 
   async #advance(node: string, cursor: Position | undefined, upTo: Position): Promise<boolean> {
     const { ledger, maxRecords = defaultMaxRecords } = this.#options;
+    if (cursor !== undefined && upTo.epoch < cursor.epoch) throw journalBehind(cursor, upTo);
     if (cursor !== undefined && !isBefore(cursor, upTo)) {
       this.#reach(cursor);
       return false;
@@ -174,7 +184,6 @@ class Ingestion implements Ingest {
     const { clock, metrics } = this.#options;
     const startedMs = clock.monotonicMs();
     const applied = await apply();
-    this.#recovered();
     metrics?.appliedRecords?.inc(applied);
     metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
   }
@@ -245,6 +254,15 @@ class Ingestion implements Ingest {
     });
     this.#wake = () => {};
   }
+}
+
+/** What such a journal goes on to write would be taken for records that are in the books already. */
+function journalBehind(cursor: Position, upTo: Position): PoolError {
+  return new PoolError(
+    "LEDGER_AHEAD_OF_JOURNAL",
+    `The ledger has journal ${upTo.node} up to epoch ${cursor.epoch}, but the journal itself is at epoch ${upTo.epoch}.`,
+    "It was begun anew or restored from an older copy: bring back the journal that belongs to this database.",
+  );
 }
 
 function isBefore(left: Position, right: Position): boolean {

@@ -14,7 +14,7 @@ import type { BlockLedger, BlockState, FollowedBlock } from "../blocks/state.ts"
 import { PoolError } from "../errors.ts";
 import type { JournalBatch, Position, ShareRecord } from "../journal/record.ts";
 import type { Logger } from "../log/index.ts";
-import { moveBlock, selectFollowed } from "./block-states.ts";
+import { countByState, moveBlock, selectFollowed } from "./block-states.ts";
 import { checkServer, connect, inWords, isConflict, isUnavailable } from "./database.ts";
 import { Dictionary } from "./dictionary.ts";
 import { migrate } from "./migrations.ts";
@@ -57,6 +57,8 @@ export interface Ledger extends BlockLedger {
    * @throws PoolError DATABASE_UNAVAILABLE (call again later), LEDGER_GAP, LEDGER_OUT_OF_ORDER, ORDER_LOG_…
    */
   apply(batch: JournalBatch): Promise<number>;
+  /** How many blocks are in each state. */
+  countBlocks(): Promise<ReadonlyMap<BlockState, number>>;
   /** Drops the shares of whole UTC days that ended before `timeMs`. @returns how many days went. */
   dropSharesBefore(timeMs: number): Promise<number>;
   close(): Promise<void>;
@@ -134,6 +136,10 @@ class PostgresLedger implements Ledger {
 
   followedBlocks(fromHeight: number): Promise<readonly FollowedBlock[]> {
     return this.#inTurn(({ client }) => selectFollowed(client, fromHeight));
+  }
+
+  countBlocks(): Promise<ReadonlyMap<BlockState, number>> {
+    return this.#inTurn(({ client }) => countByState(client));
   }
 
   async setBlockState(
@@ -327,6 +333,7 @@ function rowsOf(batch: JournalBatch, journal: number, dictionary: Dictionary): S
 async function copy(client: Client, rows: readonly ShareRow[]): Promise<void> {
   if (rows.length === 0) return;
   const stream = client.query(copyStreams.from(copyShares));
+  stream.on("error", () => {}); // the first one is thrown below; a second, of the dying connection, tells no more
   const done = once(stream, "finish");
   stream.end(encodeShareRows(rows));
   await done;

@@ -134,7 +134,7 @@ test("while Postgres is away the lag grows, it is said once, and everything is a
   expect(ingest.trouble).toMatchObject({ code: "DATABASE_UNAVAILABLE" });
   expect(ingest.lagRecords).toBeGreaterThan(0);
   await ingest.caughtUp();
-  expect(ingest.trouble).toBeUndefined();
+  await until(() => ingest.trouble === undefined, { timeoutMs: 5_000, what: "all to be well" });
   expect(await countOf(url)).toBe(journal.end.sequence);
   expect(events).toEqual(["ledger-apply-failed", "ledger-apply-resumed"]);
 });
@@ -163,22 +163,45 @@ test("batches that only the order log has are read from their journals before an
   ]);
 });
 
-test("a journal that cannot be read stops nobody for ever: it is tried again and named", async () => {
+test("a journal that cannot be read is named and tried again, and holds up no other", async () => {
   const { url, ledger } = await aLedger();
-  const journal = new MemoryJournal("0-1");
+  const [bad, good] = [new MemoryJournal("0-1"), new MemoryJournal("0-2")];
   let broken = true;
-  const ingest = ingestOf(ledger, [journal], {
-    openJournal: async () => {
+  const ingest = ingestOf(ledger, [], {
+    openJournal: async (node) => {
+      if (node === "0-2") return good;
       if (broken) throw new PoolError("JOURNAL_UNREADABLE", "It cannot be read.", "Look.");
-      return journal;
+      return bad;
     },
   });
-  ingest.announce(journal.append(...shares(3)));
-  await until(() => ingest.trouble, { timeoutMs: 5_000, what: "trouble" });
+  ingest.announce(bad.append(...shares(3)));
+  ingest.announce(good.append(...shares(4)));
+  await until(async () => ingest.trouble && (await countOf(url)) === 4, {
+    timeoutMs: 9_000,
+    what: "the other",
+  });
   expect(ingest.trouble).toMatchObject({ code: "JOURNAL_UNREADABLE" });
   broken = false;
   await ingest.caughtUp();
-  expect(await countOf(url)).toBe(3);
+  expect(await countOf(url)).toBe(7);
+});
+
+test("a journal that was begun anew beside a database that has more of it is refused by name", async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  journal.reopen();
+  journal.reopen();
+  const first = ingestOf(ledger, [journal]);
+  first.announce(journal.append(...shares(5)));
+  await first.caughtUp();
+  await first.stop();
+  const anew = new MemoryJournal("0-1");
+  const second = ingestOf(ledger, [anew]);
+  second.announce(anew.append(...shares(9)));
+  await until(() => second.trouble, { timeoutMs: 5_000, what: "trouble" });
+  expect(second.trouble).toMatchObject({ code: "LEDGER_AHEAD_OF_JOURNAL" });
+  expect(second.lagRecords).toBeGreaterThan(0);
+  expect(await countOf(url)).toBe(5);
 });
 
 test("stopping lets the batch under way end, and whoever waits goes on", async () => {

@@ -337,6 +337,7 @@ describe("blocks in the books", () => {
       ...["credit", "mature", "unmature", "reverse", "credit", "mature", "unmature"],
     ]);
     expect((await ledger.followedBlocks(100))[0]).toMatchObject({ state: "immature" });
+    expect(await ledger.countBlocks()).toEqual(new Map([["immature", 1]]));
     expect(await ledger.followedBlocks(101)).toEqual([]);
   });
 

@@ -101,7 +101,7 @@ export async function findEmbeddedPostgres(directory: string): Promise<string | 
   const cluster = resolve(directory);
   const password = await readFile(join(`${cluster}.run`, "password"), "utf8").catch(() => undefined);
   const postmaster = await readPostmaster(cluster);
-  if (password === undefined || postmaster === undefined || !isAlive(postmaster.pid, cluster))
+  if (password === undefined || postmaster?.port === undefined || !isAlive(postmaster.pid, cluster))
     return undefined;
   return `postgres://${user}:${password.trim()}@127.0.0.1:${postmaster.port}/postgres`;
 }
@@ -209,8 +209,10 @@ async function adopt(place: Watched, log: Logger): Promise<Server | undefined> {
     if (postmaster === undefined) return undefined;
     const { pid, port } = postmaster;
     if (!isAlive(pid, place.cluster)) {
-      // Another process may bear the number by now; Postgres itself would hesitate to start beside it.
-      await rm(join(place.cluster, "postmaster.pid"), { force: true });
+      // Another process bears the number by now, and Postgres itself would not dare to start beside it.
+      if (isAlive(pid) && (await readPostmaster(place.cluster))?.pid === pid) {
+        await rm(join(place.cluster, "postmaster.pid"), { force: true });
+      }
       return undefined;
     }
     const health = port === undefined ? "silent" : await healthOf(place, port);

@@ -1,0 +1,1 @@
+SELECT state, count(*)::int AS blocks FROM blocks GROUP BY state;
