@@ -2,7 +2,7 @@
  * `database.url: embedded`: a real Postgres that the pool runs itself.
  *
  *   <data>/postgres/      the cluster; owned by the user that Postgres runs as
- *   <data>/postgres.run/  password (0600), lib/ (links for the loader), start.log
+ *   <data>/postgres.run/  password (0600), lib/ (links for the loader)
  *
  * It listens on 127.0.0.1 with a generated password, in a session of its own so that Ctrl-C at the terminal reaches
  * the pool alone, which then stops things in order. One that a killed pool left behind is adopted, or restarted when
@@ -11,7 +11,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
@@ -19,6 +19,7 @@ import { PoolError } from "../../errors.ts";
 import type { Logger } from "../../log/index.ts";
 import { type Binaries, findBinaries } from "./binaries.ts";
 import { freePort } from "./free-port.ts";
+import { listen } from "./last-words.ts";
 import { isAlive, readPostmaster, waitUntilGone } from "./postmaster.ts";
 import { chooseServant, type Servant } from "./unprivileged.ts";
 
@@ -26,6 +27,7 @@ const user = "penstock";
 /** Of silence; a server that says it is starting (a long recovery) is waited for. */
 const defaultSilenceMs = 60_000;
 const questionMs = 5_000;
+const emptyLockMs = 5_000;
 const stopTimeoutMs = 30_000;
 const pollMs = 20;
 
@@ -179,11 +181,11 @@ async function initialise({ cluster, runFolder, password, binaries, servant }: P
   }
   const args = ["-D", making, "-U", user, "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
   args.push("--data-checksums", "--locale=C", "--encoding=UTF8");
-  const log = join(runFolder, "start.log");
-  const child = launch(servant, binaries.initdb, args, binaries.env, log, false);
-  const code = await exitOf(child);
+  const printed = await listen(cluster, runFolder);
+  const code = await exitOf(launch(servant, binaries.initdb, args, binaries.env, printed.file, false));
   await rm(passwordFile, { force: true });
-  if (code !== 0) throw new Error(await readFile(log, "utf8"));
+  const text = await printed.text();
+  if (code !== 0) throw new Error(text);
   await rename(making, cluster);
 }
 
@@ -196,10 +198,20 @@ async function ensureRunning(place: Watched, log: Logger, wantedPort: number | u
     const port = wantedPort ?? (await freePort());
     const trouble = await start(place, port);
     if (typeof trouble !== "string") return trouble;
-    const temporary = /already exists|still in use|could not bind|Address already in use/.test(trouble);
+    if (/lock file .* is empty/.test(trouble)) await removeOldLock(place);
+    const temporary = /already exists|is empty|still in use|could not bind|Address already in use/.test(
+      trouble,
+    );
     if (!temporary || performance.now() > deadline) throw inWords(new Error(trouble), place.cluster);
     await pause(10 * pollMs);
   }
+}
+
+/** An empty one is another server's that is being made just now, or what a power cut left of one. */
+async function removeOldLock({ cluster }: Place): Promise<void> {
+  const file = join(cluster, "postmaster.pid");
+  const found = await stat(file).catch(() => undefined);
+  if (found?.size === 0 && Date.now() - found.mtimeMs > emptyLockMs) await rm(file, { force: true });
 }
 
 async function adopt(place: Watched, log: Logger): Promise<Server | undefined> {
@@ -260,8 +272,8 @@ async function start(place: Watched, port: number): Promise<Server | string> {
   const { cluster, runFolder, binaries, servant } = place;
   const args = ["-D", cluster, "-p", `${port}`];
   for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
-  const startLog = join(runFolder, "start.log");
-  const child = launch(servant, binaries.postgres, args, binaries.env, startLog, true);
+  const printed = await listen(cluster, runFolder);
+  const child = launch(servant, binaries.postgres, args, binaries.env, printed.file, true);
   let ended = false;
   const exit = exitOf(child).then(() => {
     ended = true;
@@ -269,28 +281,18 @@ async function start(place: Watched, port: number): Promise<Server | string> {
   const patience = patienceOf(place);
   while (!ended) {
     const health = await healthOf(place, port);
-    if (health === "ready") return { pid: child.pid!, port, adopted: false, gone: exit };
+    if (health === "ready") {
+      await printed.forget();
+      return { pid: child.pid!, port, adopted: false, gone: exit };
+    }
     if (patience.isOver(health)) {
       child.kill("SIGQUIT");
       await exit;
-      return `it did not answer within ${place.silenceMs / 1000} s\n${await lastWords(place, startLog)}`;
+      return `it did not answer within ${place.silenceMs / 1000} s\n${await printed.text()}`;
     }
     await Promise.race([pause(pollMs), exit]);
   }
-  return await lastWords(place, startLog);
-}
-
-async function lastWords({ cluster }: Place, startLog: string): Promise<string> {
-  const logs = join(cluster, "log");
-  const names = await readdir(logs).catch(() => []);
-  const files = await Promise.all(
-    names.map(async (name) => ({ path: join(logs, name), at: (await stat(join(logs, name))).mtimeMs })),
-  );
-  const newest = files.sort((left, right) => right.at - left.at)[0]?.path;
-  const texts = await Promise.all(
-    [startLog, newest].map((file) => (file === undefined ? "" : readFile(file, "utf8").catch(() => ""))),
-  );
-  return texts.map((text) => text.split("\n").slice(-15).join("\n")).join("\n");
+  return await printed.text();
 }
 
 function launch(
