@@ -57,6 +57,7 @@ describe("what is missing is said in one line, with what to do", () => {
   test("a folder that cannot be written", async () => {
     const folder = await aCheckout({ modules: true });
     await chmod(folder, 0o555);
+    onTestFinished(() => chmod(folder, 0o755));
 
     const { code, stderr } = await asOrdinaryUser(folder);
 
