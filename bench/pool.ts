@@ -47,12 +47,15 @@ interface Row {
   readonly cpuMicrosecondsPerShare: number;
 }
 
+let pools = 0;
 const folder = mkdtempSync(join(tmpdir(), "penstock-bench-"));
 const node = await startFakeNode();
 const postgres = await startPostgres();
+const servers = new Set<Server>();
 try {
   await main();
 } finally {
+  for (const server of servers) await server.stop();
   await postgres.stop();
   await node.close();
   rmSync(folder, { recursive: true, force: true });
@@ -175,8 +178,6 @@ async function startFloor(): Promise<Server> {
   return { port, cpuSeconds: () => cpuSecondsOf(child.pid!), stop: () => ended(child, "SIGTERM") };
 }
 
-let pools = 0;
-
 async function startPool(fakeNode: FakeNode, durability: string): Promise<Server> {
   const directory = join(folder, String(++pools));
   mkdirSync(directory);
@@ -193,6 +194,8 @@ async function startPool(fakeNode: FakeNode, durability: string): Promise<Server
         listen: [`127.0.0.1:${port}`],
         workers: 1,
         difficulty: { start: 1e-9, min: 1e-9, max: 1e9, vardiff: false },
+        // All miners of the bench come from one address, at once.
+        limits: { connectionsPerAddress: 100_000, newConnectionsPerAddressPerSecond: 100_000 },
       },
       journal: { directory: join(directory, "journal"), durability },
       database: { url: await postgres.createDatabase() },
@@ -210,7 +213,20 @@ async function startPool(fakeNode: FakeNode, durability: string): Promise<Server
     cpuSeconds: () =>
       [child.pid!, ...childrenOf(child.pid!)].map(cpuSecondsOf).reduce((sum, each) => sum + each, 0),
     stop: () => ended(child, "SIGTERM"),
+  });
+}
+
+/** Whatever fails, no server outlives the bench. */
+function registered(server: Server): Server {
+  const known: Server = {
+    ...server,
+    stop: async () => {
+      servers.delete(known);
+      await server.stop();
+    },
   };
+  servers.add(known);
+  return known;
 }
 
 async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {

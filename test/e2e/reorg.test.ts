@@ -33,18 +33,18 @@ test("three blocks that a longer branch replaces are reversed, and credited agai
   await rival.call("setnetworkactive", [false]);
   for (let i = 0; i < 3; i++) await mineOneBlock();
   await untilBlocks({ immature: 3, orphaned: 0 });
-  const credited = await balances();
+  const credited = await pool.balances();
   expect(credited.immature).toBe(3n * 5_000_000_000n);
 
   const [firstRival] = await mineBlocks(rival, 4, await newAddress(node));
   await rival.call("setnetworkactive", [true]);
   await sameTip();
   await untilBlocks({ immature: 0, orphaned: 3 });
-  expect(await balances()).toEqual({ immature: 0n, payable: 0n });
+  expect(await pool.balances()).toEqual({ immature: 0n, payable: 0n });
 
   await node.call("invalidateblock", [firstRival]);
   await untilBlocks({ immature: 3, orphaned: 0 });
-  expect(await balances()).toEqual(credited);
+  expect(await pool.balances()).toEqual(credited);
 
   const recomputed = await pool.cli("ledger", "recompute");
   expect(recomputed, recomputed.stdout + recomputed.stderr).toMatchObject({ code: 0 });
@@ -72,12 +72,6 @@ async function untilBlocks(counts: Record<string, number>): Promise<void> {
     },
     { timeoutMs: 30_000, what: `blocks by state to be ${JSON.stringify(counts)}` },
   );
-}
-
-async function balances(): Promise<{ immature: bigint; payable: bigint }> {
-  const { stdout } = await pool.cli("ledger", "balances", "--json");
-  const { totals } = JSON.parse(stdout) as { totals: { immature: string; payable: string } };
-  return { immature: BigInt(totals.immature), payable: BigInt(totals.payable) };
 }
 
 async function sameTip(): Promise<void> {

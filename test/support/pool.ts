@@ -41,6 +41,8 @@ export interface TestPool {
   metric(name: string, labels?: Record<string, string>): Promise<number>;
   /** Runs `penstock ARGS --config FILE`. */
   cli(...args: readonly string[]): Promise<{ stdout: string; stderr: string; code: number }>;
+  /** What `penstock ledger balances` sums up to, in satoshi; it must find the books and the rewards to agree. */
+  balances(): Promise<{ immature: bigint; payable: bigint }>;
   ready(): Promise<void>;
   /** Waits until every journaled share is in the ledger. */
   applied(): Promise<void>;
@@ -71,8 +73,10 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
         if (running.exited) return "gone";
         return (await fetch(`${httpUrl}/readyz`)).status === 200 && "ready";
       },
-      { timeoutMs: 60_000, what: `the pool to be ready; it said:\n${running.lines.slice(-20).join("\n")}` },
-    );
+      { timeoutMs: 60_000, what: "the pool to be ready" },
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}; it said:\n${running.lines.slice(-20).join("\n")}`);
+    });
     if (running.exited) throw new Error(`the pool ended at start:\n${running.lines.slice(-20).join("\n")}`);
   };
 
@@ -119,6 +123,15 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
     },
     metric,
     cli,
+    balances: async () => {
+      const { stdout, stderr, code } = await cli("ledger", "balances", "--json");
+      if (code !== 0) throw new Error(`ledger balances ended with ${code}: ${stderr}`);
+      const total = JSON.parse(stdout.trim().split("\n").at(-1)!) as {
+        immatureSats: string;
+        payableSats: string;
+      };
+      return { immature: BigInt(total.immatureSats), payable: BigInt(total.payableSats) };
+    },
     ready,
     applied: async () => {
       await until(async () => (await metric("penstock_ledger_apply_lag_records")) === 0, {
