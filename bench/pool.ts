@@ -208,7 +208,7 @@ async function startPool(fakeNode: FakeNode, durability: string): Promise<Server
     stdio: ["ignore", "inherit", "inherit"],
   });
   await untilReady(httpPort, child);
-  return {
+  return registered({
     port,
     cpuSeconds: () =>
       [child.pid!, ...childrenOf(child.pid!)].map(cpuSecondsOf).reduce((sum, each) => sum + each, 0),
