@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { PoolError } from "../errors.ts";
-import type { Position } from "../journal/record.ts";
+import type { JournalBatch, Position } from "../journal/record.ts";
 import type { Logger } from "../log/index.ts";
 import { isUnavailable } from "./database.ts";
 import type { OpenJournal } from "./journal-source.ts";
@@ -40,6 +40,8 @@ export interface IngestOptions {
   readonly maxRecords?: number;
   readonly intervalMs?: number;
   readonly metrics?: IngestMetrics;
+  /** A block's record is in the books now. */
+  readonly onBlock?: () => void;
 }
 
 export interface Ingest {
@@ -142,7 +144,7 @@ class Ingestion implements Ingest {
     for (let due = await ledger.pending(); due !== undefined; due = await ledger.pending()) {
       if (this.#stopped) return false;
       const batch = await this.#journals.read(due);
-      await this.#measure(() => ledger.apply(batch));
+      await this.#apply(batch);
     }
     const cursors = await ledger.cursors();
     let busy = false;
@@ -173,19 +175,20 @@ class Ingestion implements Ingest {
       this.#reach(upTo);
       return false;
     }
-    await this.#measure(() => ledger.apply(batch));
+    await this.#apply(batch);
     const end = { node, epoch: batch.epoch, sequence: batch.last };
     this.#reach(end);
     // The rest of an epoch may be followed by the next epoch's records.
     return end.epoch < upTo.epoch || this.#lagOf(this.#announced.get(node)!) > backlogRecords;
   }
 
-  async #measure(apply: () => Promise<number>): Promise<void> {
-    const { clock, metrics } = this.#options;
+  async #apply(batch: JournalBatch): Promise<void> {
+    const { ledger, clock, metrics, onBlock } = this.#options;
     const startedMs = clock.monotonicMs();
-    const applied = await apply();
+    const applied = await ledger.apply(batch);
     metrics?.appliedRecords?.inc(applied);
     metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
+    if (batch.records.some(({ kind }) => kind === "block")) onBlock?.();
   }
 
   #reach(position: Position): void {

@@ -29,6 +29,8 @@ export interface BooksOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** The record of a found block is in the books now. */
+  readonly onBlock: () => void;
 }
 
 export interface Books {
@@ -51,7 +53,14 @@ const closeLimitMs = 15_000;
 const dayMs = 86_400_000;
 
 /** @throws PoolError when the database is there but not usable, or the embedded one cannot be started. */
-export async function openBooks({ config, addon, clock, log, metrics }: BooksOptions): Promise<Books> {
+export async function openBooks({
+  config,
+  addon,
+  clock,
+  log,
+  metrics,
+  onBlock,
+}: BooksOptions): Promise<Books> {
   const embedded =
     config.database.url === "embedded"
       ? await startEmbeddedPostgres({ directory: postgresFolderOf(config), log })
@@ -102,6 +111,7 @@ export async function openBooks({ config, addon, clock, log, metrics }: BooksOpt
       clock,
       shareRetentionDays: config.ledger.shareRetentionDays,
       maxRecords: config.ledger.batchRecords,
+      onBlock,
       metrics: {
         lagRecords: metrics.ledger.lagRecords,
         appliedRecords: metrics.shares.applied,

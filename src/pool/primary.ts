@@ -56,6 +56,8 @@ const stopLimitMs = 15_000;
 export async function startPool({ config, cores, program }: PoolOptions): Promise<Pool> {
   const clock = systemClock;
   let closing = false;
+  /** Until blocks are followed there is nothing to look at. */
+  let lookAtBlocks = () => {};
   const metrics = createMetrics({ process: "primary" });
   const { log, flush } = createLogger({
     level: config.log.level,
@@ -93,7 +95,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   });
   log.info({ event: "http-listening", ...api.address }, "metrics and health are served here");
 
-  const books = await openBooks({ config, addon, clock, log, metrics });
+  const books = await openBooks({ config, addon, clock, log, metrics, onBlock: () => lookAtBlocks() });
 
   const nodes = new Nodes({
     chain: config.chain,
@@ -119,6 +121,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     onVerdict: () => tracker.look(),
   });
   const tracker = trackBlocks({ nodes, ledger: books.blocks, submitter, log });
+  lookAtBlocks = () => tracker.look();
   submitter.resume();
 
   const numbers = openDurableCounter(join(folders.counters, "job-number"), {
