@@ -164,7 +164,7 @@ class Ingestion implements Ingest {
   }
 
   async #advance(node: string, cursor: Position | undefined, upTo: Position): Promise<boolean> {
-    const { ledger, maxRecords = defaultMaxRecords } = this.#options;
+    const { maxRecords = defaultMaxRecords } = this.#options;
     if (cursor !== undefined && upTo.epoch < cursor.epoch) throw journalBehind(cursor, upTo);
     if (cursor !== undefined && !isBefore(cursor, upTo)) {
       this.#reach(cursor);
