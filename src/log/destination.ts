@@ -8,7 +8,7 @@ export interface Destination {
 }
 
 export interface DestinationOptions {
-  /** An open descriptor; 1 is standard output. */
+  /** An open descriptor: 1 is standard output, 2 standard error; any other must not be a pipe. */
   readonly fd: number;
   /** Most characters that wait while the reader or the disk is slow. */
   readonly maxQueued: number;
@@ -111,10 +111,11 @@ function isPipe(fd: number): boolean {
  * the process from exiting.
  */
 function pipeWriter(fd: number): WriteBatch {
-  if (fd !== process.stdout.fd) throw new TypeError("only standard output can be a pipe");
+  const stream = [process.stdout, process.stderr].find((standard) => standard.fd === fd);
+  if (stream === undefined) throw new TypeError("only standard output and standard error can be pipes");
   // Each failed write says so to its callback as well; without a listener it would end the process.
-  process.stdout.on("error", () => {});
-  return (batch, done) => void process.stdout.write(batch, done);
+  stream.on("error", () => {});
+  return (batch, done) => void stream.write(batch, done);
 }
 
 function fileWriter(fd: number): WriteBatch {

@@ -115,9 +115,10 @@ function child(code: string) {
 }
 
 /** 64 MB of lines, more than pipe and queue hold; the event loop turns between them. */
-const flood = `
+const floodTo = (fd: 1 | 2) => `
   let dropped = 0;
-  const { log, flush } = createLogger({ level: "info", process: "w", onDropped: (lines) => { dropped += lines; } });
+  const onDropped = (lines) => { dropped += lines; };
+  const { log, flush } = createLogger({ level: "info", process: "w", fd: ${fd}, onDropped });
   let worstMs = 0;
   for (let i = 0; i < 64; i++) {
     for (let j = 0; j < 1000; j++) log.info({ event: "flood", filler: "x".repeat(1000) }, "x");
@@ -126,24 +127,62 @@ const flood = `
     worstMs = Math.max(worstMs, performance.now() - startedMs);
   }`;
 
-test("a reader that stands still blocks neither the event loop nor the end of the process", async () => {
-  const stuck = child(`${flood}
-    const startedMs = performance.now();
-    await flush(200);
-    process.stderr.write(JSON.stringify({ dropped, worstMs, flushMs: performance.now() - startedMs }));
-    process.exit(0);`);
-  stuck.stdout.pause();
-  const said = text(stuck.stderr);
-  const code = await within(30_000, "the process to end", new Promise((done) => stuck.once("exit", done)));
-  expect(code).toBe(0);
-  const { dropped, worstMs, flushMs } = JSON.parse(await said);
-  expect(dropped).toBeGreaterThan(50_000);
-  expect(worstMs).toBeLessThan(250);
-  expect(flushMs).toBeLessThan(2_000);
+test.each([
+  { name: "standard output", fd: 1, stuck: "stdout", other: "stderr" },
+  { name: "standard error", fd: 2, stuck: "stderr", other: "stdout" },
+] as const)(
+  "a reader of $name that stands still blocks neither the event loop nor the end of the process",
+  async ({ fd, stuck, other }) => {
+    const flooding = child(`${floodTo(fd)}
+      const startedMs = performance.now();
+      await flush(200);
+      process.${other}.write(JSON.stringify({ dropped, worstMs, flushMs: performance.now() - startedMs }));
+      process.exit(0);`);
+    flooding[stuck].pause();
+    const said = text(flooding[other]);
+    const ended = new Promise((done) => flooding.once("exit", done));
+    expect(await within(30_000, "the process to end", ended)).toBe(0);
+    const { dropped, worstMs, flushMs } = JSON.parse(await said);
+    expect(dropped).toBeGreaterThan(50_000);
+    expect(worstMs).toBeLessThan(250);
+    expect(flushMs).toBeLessThan(2_000);
+  },
+);
+
+test("lines on standard error reach a pipe, and standard output stays clean", async () => {
+  const command = child(`
+    const { log, flush } = createLogger({ level: "info", process: "ledger", fd: 2 });
+    log.warn({ event: "first" }, "x");
+    process.stdout.write("the answer");
+    log.warn({ event: "second" }, "x");
+    await flush();`);
+  const [answer, written] = await within(
+    30_000,
+    "the process to end",
+    Promise.all([text(command.stdout), text(command.stderr)]),
+  );
+  expect(answer).toBe("the answer");
+  expect(linesOf(written).map(({ event }) => event)).toEqual(["first", "second"]);
+});
+
+test("a pipe that is neither standard output nor standard error is refused", async () => {
+  const command = spawn(
+    process.execPath,
+    [
+      "--import",
+      "tsx",
+      "--input-type=module",
+      "-e",
+      'import { createLogger } from "./src/log/index.ts"; createLogger({ level: "info", process: "w", fd: 3 });',
+    ],
+    { cwd: resolve(import.meta.dirname, "../../.."), stdio: ["ignore", "ignore", "pipe", "pipe"] },
+  );
+  const said = await within(30_000, "the process to end", text(command.stderr!));
+  expect(said).toContain("only standard output and standard error can be pipes");
 });
 
 test("when the reader goes on, so do the lines, and one says how many were lost", async () => {
-  const slow = child(`${flood}
+  const slow = child(`${floodTo(1)}
     process.stderr.write(String(dropped));
     await once(process.stdin, "data");
     while (true) {
