@@ -36,8 +36,6 @@ export interface TestMiners {
   readonly disconnects: number;
   /** Longest time between sending a share and its answer, milliseconds. */
   readonly slowestAnswerMs: number;
-  /** How long they have been mining. */
-  seconds(): number;
   stop(): Promise<void>;
 }
 
@@ -46,8 +44,6 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
   const submitted = new Map<string, MadeShare>();
   const acknowledged = new Map<string, MadeShare>();
   const refused = new Map<string, number>();
-  const startedAt = performance.now();
-  let endedAt: number | undefined;
   let stopping = false;
   let disconnects = 0;
   let slowestAnswerMs = 0;
@@ -107,10 +103,8 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
     get slowestAnswerMs() {
       return slowestAnswerMs;
     },
-    seconds: () => ((endedAt ?? performance.now()) - startedAt) / 1000,
     stop: async () => {
       stopping = true;
-      endedAt ??= performance.now();
       await Promise.all(all);
     },
   };

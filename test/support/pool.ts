@@ -100,7 +100,8 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
     await running.exit;
     // Workers notice that their primary is gone and leave within a second.
     await until(() => workers.every(({ pid }) => !isAlive(pid)), {
-      timeoutMs: 5_000,
+      timeoutMs: 1_500,
+      intervalMs: 5,
       what: "the workers to leave after their primary",
     });
   };
