@@ -65,6 +65,11 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     secrets: secretsOf(config),
     onDropped: (lines) => metrics.runtime.logDropped.inc(lines),
   });
+  process.on("uncaughtException", (err) => {
+    // The workers notice and leave by themselves; what is acknowledged is in their journals.
+    log.fatal({ event: "primary-crashed", err }, "a bug ended the primary");
+    void flush(500).finally(() => process.exit(1));
+  });
   const failure = latch<PoolError>();
   const addon = loadAddon();
   const folders = foldersOf(config);
