@@ -12,7 +12,7 @@ const verbs: Record<string, { readonly help: string; readonly load: () => Promis
     load: async () => (await import("./serve.ts")).runServe,
   },
   miner: {
-    help: "miner --url stratum+tcp://HOST:PORT --user ADDRESS.worker [--threads N]   mine on the CPU",
+    help: "miner --url stratum+tcp://HOST:PORT --user ADDRESS.worker [--threads N] [--hashrate N]   mine on the CPU",
     load: async () => (await import("./miner.ts")).runMiner,
   },
   config: {

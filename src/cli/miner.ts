@@ -17,6 +17,7 @@ Mines on the CPU, for trying and testing, until Ctrl-C. Exits with 0 if a share 
   --user NAME         payout address, a dot and a name for this miner
   --password TEXT     most pools ignore it (default x)
   --threads N         threads that hash (default: one for each core)
+  --hashrate N        most hashes a second, over all threads: 500k, 2.5M, 1G (default: as many as they can)
   --duration SECONDS  stop after this time
   --json              lines for programs: one JSON object each
 `;
@@ -29,6 +30,7 @@ interface Request {
   readonly user: string;
   readonly password: string;
   readonly threads: number;
+  readonly hashesPerSecond: number;
   readonly durationSeconds: number;
   readonly json: boolean;
 }
@@ -82,6 +84,7 @@ function requestOf(args: readonly string[]): Request | "help" | undefined {
         user: { type: "string" },
         password: { type: "string", default: "x" },
         threads: { type: "string", default: String(availableParallelism()) },
+        hashrate: { type: "string", default: "Infinity" },
         duration: { type: "string", default: "Infinity" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -90,14 +93,23 @@ function requestOf(args: readonly string[]): Request | "help" | undefined {
     if (values.help) return "help";
     const { url, user, password, json } = values;
     const threads = Number(values.threads);
+    const hashesPerSecond = numberWithSuffix(values.hashrate);
     const durationSeconds = Number(values.duration);
     if (url === undefined || user === undefined) return undefined;
-    if (!Number.isInteger(threads) || threads < 1 || threads > 1024 || !(durationSeconds > 0))
-      return undefined;
-    return { url, user, password, threads, durationSeconds, json };
+    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) return undefined;
+    if (!(hashesPerSecond > 0) || !(durationSeconds > 0)) return undefined;
+    return { url, user, password, threads, hashesPerSecond, durationSeconds, json };
   } catch {
     return undefined; // an option that does not exist: the usage says which do
   }
+}
+
+const suffixes: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9 };
+
+/** @returns NaN for what is no number. */
+function numberWithSuffix(text: string): number {
+  const [, digits, suffix] = /^(\d+(?:\.\d+)?|Infinity)([kMG]?)$/.exec(text) ?? [];
+  return digits === undefined ? Number.NaN : Number(digits) * suffixes[suffix!]!;
 }
 
 /** @param object for programs. @param sentence for people. */

@@ -10,6 +10,8 @@ import { makeUnit } from "./work-unit.ts";
 
 export interface MinerOptions extends V1ClientOptions {
   readonly threads: number;
+  /** Most hashes a second, of all threads together; Infinity for as many as they can. */
+  readonly hashesPerSecond: number;
   readonly addon: Pick<Addon, "sha256d" | "merkleRoot">;
   readonly clock: Clock;
   /** Something a person should know. */
@@ -65,7 +67,7 @@ export function startMiner(options: MinerOptions): Miner {
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
   });
-  const threads = startScanThreads(options.threads, fromThread, (error) =>
+  const threads = startScanThreads(options.threads, options.hashesPerSecond, fromThread, (error) =>
     fail(`a thread died: ${error instanceof Error ? error.message : String(error)}`),
   );
 

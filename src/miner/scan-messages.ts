@@ -1,3 +1,9 @@
+/** What a scanning thread is started with. */
+export interface ScanThreadData {
+  /** Of this thread alone; Infinity for as fast as it can. */
+  readonly hashesPerSecond: number;
+}
+
 /** What the miner and its scanning threads tell each other. */
 export type ToThread =
   | {

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { FromThread, ToThread } from "./scan-messages.ts";
+import type { FromThread, ScanThreadData, ToThread } from "./scan-messages.ts";
 
 export interface ScanThreads {
   /** Gives thread `index` a header to scan instead of what it has. */
@@ -8,14 +8,18 @@ export interface ScanThreads {
   stop(): Promise<void>;
 }
 
-/** @param onFailure a thread died: nothing will be scanned there any more. */
+/**
+ * @param hashesPerSecond of all threads together; Infinity for as fast as they can.
+ * @param onFailure a thread died: nothing will be scanned there any more.
+ */
 export function startScanThreads(
   count: number,
+  hashesPerSecond: number,
   onMessage: (index: number, message: FromThread) => void,
   onFailure: (error: unknown) => void,
 ): ScanThreads {
   const workers = Array.from({ length: count }, (_, index) => {
-    const worker = startThread();
+    const worker = startThread({ hashesPerSecond: hashesPerSecond / count });
     worker.on("message", (message: FromThread) => onMessage(index, message));
     worker.on("error", onFailure);
     return worker;
@@ -30,7 +34,8 @@ export function startScanThreads(
   };
 }
 
-function startThread(): Worker {
+function startThread(workerData: ScanThreadData): Worker {
   const isSource = import.meta.url.endsWith(".ts");
-  return new Worker(new URL(isSource ? "./scan-thread.source.mjs" : "./scan-thread.js", import.meta.url));
+  const program = new URL(isSource ? "./scan-thread.source.mjs" : "./scan-thread.js", import.meta.url);
+  return new Worker(program, { workerData });
 }

@@ -168,6 +168,19 @@ test("a user whom the pool refuses ends the miner with the pool's reason", async
   });
 });
 
+test("a hash rate that was asked for is kept, over all threads, and shares still come", async () => {
+  const pool = await aJudgingPool();
+  pool.issue({});
+  const run = mine(...["--url", pool.url, "--user", user, "--threads", "2", "--hashrate", "200k", "--json"]);
+  await until(() => pool.answers.length >= 30, { ...patience, what: "30 shares" });
+  run.stop.abort();
+  expect(await run.exitCode).toBe(0);
+  expect(new Set(pool.answers)).toEqual(new Set(["accepted"]));
+  const summary = JSON.parse(run.out.at(-1)!);
+  expect(summary.hashesPerSecond).toBeLessThan(210_000);
+  expect(summary.hashesPerSecond).toBeGreaterThan(50_000);
+});
+
 test("the duration ends the miner", async () => {
   const run = mine("--url", "127.0.0.1:1", "--user", user, "--threads", "1", "--duration", "0.3");
   expect(await run.exitCode).toBe(1);
@@ -181,6 +194,10 @@ test.each([
   [["--url", "x:1", "--user", "x", "--threads", "0"]],
   [["--url", "x:1", "--user", "x", "--threads", "two"]],
   [["--url", "x:1", "--user", "x", "--duration", "-1"]],
+  [["--url", "x:1", "--user", "x", "--hashrate", "0"]],
+  [["--url", "x:1", "--user", "x", "--hashrate", "-5k"]],
+  [["--url", "x:1", "--user", "x", "--hashrate", "2 M"]],
+  [["--url", "x:1", "--user", "x", "--hashrate", "2m"]],
   [["--url", "x:1", "--user", "x", "--nonsense"]],
 ])("%j is answered with the usage", async (args) => {
   const run = mine(...args);
