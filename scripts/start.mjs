@@ -28,6 +28,7 @@ const USAGE = `npm start [-- OPTIONS]
   --port PORT     port for miners (default 3333)
   --http PORT     port of /metrics, /livez and /readyz on 127.0.0.1 (default 8080)
   --threads N     threads of the built-in miner (default 1; 0: no miner)
+  --hashrate N    its hashes a second, such as 500k or 10M (default 2.5M: a block every two seconds)
 `;
 const READY_TIMEOUT_MS = 120_000;
 const STATUS_SECONDS = 10;
@@ -98,8 +99,9 @@ async function start(demo, name, command) {
 
 async function startMiner(demo, address) {
   const url = `stratum+tcp://127.0.0.1:${demo.options.port}`;
-  const threads = String(demo.options.threads);
-  const miner = [program, "miner", "--url", url, "--user", `${address}.demo`, "--threads", threads];
+  const { threads, hashrate } = demo.options;
+  const pace = ["--threads", String(threads), "--hashrate", hashrate];
+  const miner = [program, "miner", "--url", url, "--user", `${address}.demo`, ...pace];
   // It takes what nobody else wants of the processor.
   await start(demo, "miner", ["nice", "-n", "19", process.execPath, ...miner]);
 }
@@ -113,6 +115,7 @@ function readOptions(args) {
       port: { type: "string", default: "3333" },
       http: { type: "string", default: "8080" },
       threads: { type: "string", default: "1" },
+      hashrate: { type: "string", default: "2.5M" },
       help: { type: "boolean", default: false },
     },
   });
@@ -126,6 +129,7 @@ function readOptions(args) {
     port: wholeNumber("--port", values.port, 1, 65_535),
     http: wholeNumber("--http", values.http, 1, 65_535),
     threads: wholeNumber("--threads", values.threads, 0, 256),
+    hashrate: hashrateOf(values.hashrate),
   };
 }
 
@@ -133,6 +137,15 @@ function wholeNumber(option, text, min, max) {
   const number = Number(text);
   if (Number.isInteger(number) && number >= min && number <= max) return number;
   throw new SetupFailure(`${option} ${text} makes no sense.`, `Give a whole number from ${min} to ${max}.`);
+}
+
+/** As `penstock miner` takes it; said here, where the option was given. */
+function hashrateOf(text) {
+  if (/^\d+(\.\d+)?[kMG]?$/.test(text) && Number.parseFloat(text) > 0) return text;
+  throw new SetupFailure(
+    `--hashrate ${text} makes no sense.`,
+    "Give a number above 0, such as 500k or 2.5M.",
+  );
 }
 
 /** Takes the folder for this run alone, and ends what a killed run left in it. */

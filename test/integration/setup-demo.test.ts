@@ -40,6 +40,10 @@ test("npm start shows a pool at work, stops on Ctrl-C in order, goes on where it
   expect(first.lines.at(-1)).toContain("npm start goes on from here");
   expect(await processesOf(folder.path)).toEqual([]);
 
+  // The database is started for the question alone; its words go to standard error, a pipe here.
+  expect(await penstock(folder.path, "ledger", "balances")).toMatch(/rewards of \d+ blocks/);
+  expect(await processesOf(folder.path)).toEqual([]);
+
   const again = start();
   expect(heightIn(await again.waitForLine(blockLine, 90_000))).toBeGreaterThan(firstHeight);
   await again.kill();
