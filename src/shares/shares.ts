@@ -14,7 +14,7 @@ export interface Submission {
   readonly versionBits: number | undefined;
   /** Bits the miner may change: what it negotiated, or the pool's whole mask if it negotiated nothing. */
   readonly versionMask: number;
-  /** The target in force for this session and job. */
+  /** The target in force for the sender and this job. */
   readonly target: Target;
   /** The job's tip was replaced on this connection longer ago than the grace. */
   readonly stale: boolean;
