@@ -11,6 +11,7 @@ import { isUnavailable } from "./database.ts";
 import type { OpenJournal } from "./journal-source.ts";
 import { Journals } from "./journals.ts";
 import type { Ledger } from "./ledger.ts";
+import { isBefore, Waiting } from "./waiting.ts";
 
 const defaultMaxRecords = 10_000;
 /** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
@@ -25,7 +26,7 @@ const dayMs = 86_400_000;
 export interface IngestMetrics {
   /** Records that are durable in a journal and not in the ledger yet. */
   readonly lagRecords?: { set(records: number): void };
-  readonly appliedRecords?: { inc(records: number): void };
+  readonly appliedShares?: { inc(shares: number): void };
   readonly applySeconds?: { observe(seconds: number): void };
   /** 1 while applying fails, else 0. */
   readonly failing?: { set(value: number): void };
@@ -48,6 +49,8 @@ export interface Ingest {
   /** Everything of this journal up to here is durable. Positions may come again or late. */
   announce(position: Position): void;
   readonly lagRecords: number;
+  /** How long the oldest of them has waited since it was announced; 0 if there is none. */
+  readonly lagSeconds: number;
   /** Why nothing is being applied; undefined while all is well. */
   readonly trouble: Error | undefined;
   /** Resolves when everything announced so far is applied. */
@@ -68,6 +71,8 @@ class Ingestion implements Ingest {
   readonly #announced = new Map<string, Position>();
   /** Up to where each journal is known to be in the books, reading to an empty end included. */
   readonly #reached = new Map<string, Position>();
+  /** Ages of what was announced and not reached, by node. */
+  readonly #ages = new Map<string, Waiting>();
   readonly #waiting = new Set<() => void>();
   #wake: () => void = () => {};
   #running: Promise<void> | undefined;
@@ -88,6 +93,9 @@ class Ingestion implements Ingest {
     const known = this.#announced.get(position.node);
     if (known !== undefined && !isBefore(known, position)) return;
     this.#announced.set(position.node, position);
+    const age = this.#ages.get(position.node) ?? new Waiting();
+    this.#ages.set(position.node, age);
+    if (this.#lagOf(position) > 0) age.announce(position, this.#options.clock.monotonicMs());
     this.#showLag();
     this.#wake();
   }
@@ -96,6 +104,12 @@ class Ingestion implements Ingest {
     let lag = 0;
     for (const upTo of this.#announced.values()) lag += this.#lagOf(upTo);
     return lag;
+  }
+
+  get lagSeconds(): number {
+    const now = this.#options.clock.monotonicMs();
+    const ages = [...this.#ages.values()].map(({ sinceMs }) => now - (sinceMs ?? now));
+    return Math.max(0, ...ages) / 1000;
   }
 
   get trouble(): Error | undefined {
@@ -185,14 +199,15 @@ class Ingestion implements Ingest {
   async #apply(batch: JournalBatch): Promise<void> {
     const { ledger, clock, metrics, onBlock } = this.#options;
     const startedMs = clock.monotonicMs();
-    const applied = await ledger.apply(batch);
-    metrics?.appliedRecords?.inc(applied);
+    await ledger.apply(batch);
+    metrics?.appliedShares?.inc(batch.records.filter(({ kind }) => kind === "share").length);
     metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
     if (batch.records.some(({ kind }) => kind === "block")) onBlock?.();
   }
 
   #reach(position: Position): void {
     this.#reached.set(position.node, position);
+    this.#ages.get(position.node)?.reach(position);
     this.#showLag();
     if (this.lagRecords > 0) return;
     for (const resolve of this.#waiting) resolve();
@@ -266,8 +281,4 @@ function journalBehind(cursor: Position, upTo: Position): PoolError {
     `The ledger has journal ${upTo.node} up to epoch ${cursor.epoch}, but the journal itself is at epoch ${upTo.epoch}.`,
     "It was begun anew or restored from an older copy: bring back the journal that belongs to this database.",
   );
-}
-
-function isBefore(left: Position, right: Position): boolean {
-  return left.epoch < right.epoch || (left.epoch === right.epoch && left.sequence < right.sequence);
 }

@@ -9,6 +9,7 @@ import {
   disconnectCauses,
   jobKinds,
   journalStates,
+  lookResults,
   nodeFaults,
   nodeStates,
   proposalResults,
@@ -100,6 +101,11 @@ const journal = {
     help: "Bytes of shares that wait for the disk.",
     action: "Rises toward journal.maxQueuedBytes: the disk stands still; shares are refused from there on.",
   }),
+  refused: counter({
+    name: "penstock_journal_refused_total",
+    help: "Records that were not taken, or taken and not made durable.",
+    action: "Their shares were answered with unavailable; penstock_journal_state says why.",
+  }),
   state: gauge({
     name: "penstock_journal_state",
     help: "1 for the state the journal is in, 0 for the others.",
@@ -184,6 +190,11 @@ const jobs = {
     help: "Jobs made, by the kind of template they come from.",
     action: "Stands still: see penstock_template_age_seconds.",
     labels: { kind: jobKinds },
+  }),
+  live: gauge({
+    name: "penstock_jobs_live",
+    help: "Jobs whose shares a worker can still judge.",
+    action: "Falls far below the others' in one worker: it missed jobs; report its log.",
   }),
 };
 
@@ -289,6 +300,16 @@ const stratum = {
     action: "Many refused: a farm mines to a wrong address or one of another chain.",
     labels: { result: ["true", "false"] },
   }),
+  extranoncesOnHand: gauge({
+    name: "penstock_stratum_extranonces_on_hand",
+    help: "Extranonces that a worker can give to new connections without asking.",
+    action: "0: subscriptions wait; connections come and go faster than the space of one front end allows.",
+  }),
+  extranoncesTaken: gauge({
+    name: "penstock_stratum_extranonces_taken",
+    help: "Extranonces that open connections hold.",
+    action: "Above the open connections: report it, extranonces are being lost.",
+  }),
   malformedLines: counter({
     name: "penstock_stratum_malformed_lines_total",
     help: "Lines that could not be read as a request.",
@@ -323,6 +344,18 @@ const blocks = {
     name: "penstock_blocks_found_total",
     help: "Hashes that met the network's target.",
     action: "Each must soon show in penstock_blocks as immature.",
+  }),
+  transitions: counter({
+    name: "penstock_blocks_transitions_total",
+    help: "Changes of a block's state, by the state that it came to.",
+    action: "orphaned: another pool's block won; often: blocks reach the network late, see the nodes' peers.",
+    labels: { state: blockStates },
+  }),
+  looks: counter({
+    name: "penstock_blocks_looks_total",
+    help: "Looks at all open blocks in the chain: finished, or broken off and tried again.",
+    action: "Only broken-off: node or ledger cannot be reached, and no block changes its state.",
+    labels: { result: lookResults },
   }),
   submissions: counter({
     name: "penstock_blocks_submissions_total",

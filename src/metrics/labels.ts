@@ -64,6 +64,9 @@ export const connectionRefusals = ["connections", "connections-per-address", "co
 
 export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
 
+/** How a look at the pool's blocks in the chain ended. */
+export const lookResults = ["whole", "broken-off"] as const;
+
 /** What one node says to one block. */
 export const submissionResults = ["accepted", "unknown", "refused"] as const;
 

@@ -74,6 +74,9 @@ export async function openBooks({
   let closed = false;
 
   metrics.ledger.up.set(0);
+  metrics.onCollect(() => {
+    if (ingest !== undefined) metrics.ledger.lagSeconds.set(ingest.lagSeconds);
+  });
   await open();
 
   /** Only an unreachable database is waited for; one that does not fit must be seen to by somebody. */
@@ -114,7 +117,7 @@ export async function openBooks({
       onBlock,
       metrics: {
         lagRecords: metrics.ledger.lagRecords,
-        appliedRecords: metrics.shares.applied,
+        appliedShares: metrics.shares.applied,
         applySeconds: metrics.ledger.applySeconds,
         failing: { set: (value) => metrics.ledger.up.set(1 - value) },
       },
@@ -167,12 +170,6 @@ export async function openBooks({
     metrics.journal.retainedBytes.set(retainedBytes);
   }
 
-  async function countBlocks(): Promise<ReadonlyMap<BlockState, number>> {
-    const counts = new Map<BlockState, number>();
-    for (const { state } of await opened().followedBlocks(0)) counts.set(state, (counts.get(state) ?? 0) + 1);
-    return counts;
-  }
-
   async function close(): Promise<void> {
     closed = true;
     clearTimeout(retry);
@@ -191,7 +188,7 @@ export async function openBooks({
     },
     announce,
     recoverWithout,
-    countBlocks,
+    countBlocks: async () => opened().countBlocks(),
     get caughtUp() {
       return ingest !== undefined && ingest.lagRecords === 0;
     },

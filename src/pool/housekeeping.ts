@@ -31,7 +31,7 @@ export interface HousekeepingOptions {
 const countBlocksMs = 2_000;
 const recordCheckMs = 10_000;
 const templatesMs = 60_000;
-const journalsMs = 3_600_000;
+const journalsMs = 60_000;
 
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
@@ -62,10 +62,10 @@ export class Housekeeping {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** One run at a time; trouble is logged once until it is over. */
+  /** At once and then every so often, one run at a time; trouble is logged once until it is over. */
   #every(periodMs: number, event: string, act: () => Promise<void>): NodeJS.Timeout {
     let busy = false;
-    return setInterval(() => {
+    const run = () => {
       if (busy) return;
       busy = true;
       act()
@@ -74,7 +74,9 @@ export class Housekeeping {
         .finally(() => {
           busy = false;
         });
-    }, periodMs);
+    };
+    run();
+    return setInterval(run, periodMs);
   }
 
   #complain(event: string, error: unknown): void {

@@ -1,5 +1,5 @@
 /** How what the parts report becomes exported metrics: the one place that knows both sides. */
-import type { SubmitMetrics } from "../blocks/index.ts";
+import type { SubmitMetrics, TrackMetrics } from "../blocks/index.ts";
 import type { JournalMetrics } from "../journal/index.ts";
 import type { Logger } from "../log/index.ts";
 import { declareNode, type Metrics, setOneOf } from "../metrics/index.ts";
@@ -34,6 +34,7 @@ export function journalMetrics({ journal }: Metrics): JournalMetrics {
     bytes: journal.bytes,
     freeBytes: journal.freeBytes,
     queuedBytes: journal.queuedBytes,
+    refused: journal.refused,
   };
 }
 
@@ -89,4 +90,11 @@ export function templateMetrics({ template }: Metrics): TemplateMetrics {
 
 export function submitMetrics({ blocks }: Metrics): SubmitMetrics {
   return { answered: (_node, result) => blocks.submissions.inc({ result }) };
+}
+
+export function trackMetrics({ blocks }: Metrics): TrackMetrics {
+  return {
+    transition: (_from, state) => blocks.transitions.inc({ state }),
+    looked: (whole) => blocks.looks.inc({ result: whole ? "whole" : "broken-off" }),
+  };
 }

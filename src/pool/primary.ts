@@ -25,7 +25,7 @@ import { Templates } from "../template/index.ts";
 import { writeTransactionsFile } from "../template/transactions-file.ts";
 import { openBooks } from "./books.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { nodesMetrics, submitMetrics, templateMetrics } from "./metrics.ts";
+import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
 import { foldersOf, type WorkerSettings } from "./settings.ts";
 import { TemplateFlow } from "./template-flow.ts";
 import { version } from "./version.ts";
@@ -125,8 +125,14 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     metrics: submitMetrics(metrics),
     onVerdict: () => tracker.look(),
   });
-  const tracker = trackBlocks({ nodes, ledger: books.blocks, submitter, log });
-  lookAtBlocks = () => tracker.look();
+  const tracker = trackBlocks({
+    nodes,
+    ledger: books.blocks,
+    submitter,
+    log,
+    metrics: trackMetrics(metrics),
+  });
+  lookAtBlocks = () => tracker.lookAtAll();
   submitter.resume();
 
   const numbers = openDurableCounter(join(folders.counters, "job-number"), {

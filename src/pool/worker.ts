@@ -162,6 +162,9 @@ async function serve(
     metrics.stratum.connections.set(stratum.counts.connections);
     metrics.stratum.subscribed.set(stratum.counts.subscribed);
     metrics.stratum.authorized.set(stratum.counts.workers);
+    metrics.stratum.extranoncesOnHand.set(extranonces.onHand);
+    metrics.stratum.extranoncesTaken.set(extranonces.taken);
+    metrics.jobs.live.set(jobs.size);
   });
   const ticking = setInterval(() => extranonces.tick(), 1_000);
   extranonces.tick();

@@ -95,7 +95,7 @@ test("the lag says how many durable records are not in the books, and is 0 when 
   const applied: number[] = [];
   const metrics = {
     lagRecords: { set: (records: number) => seen.push(records) },
-    appliedRecords: { inc: (records: number) => applied.push(records) },
+    appliedShares: { inc: (shares: number) => applied.push(shares) },
   };
   const ingest = ingestOf(ledger, [journal], { metrics, maxRecords: 30 });
   ingest.announce(journal.append(...shares(100)));
@@ -133,7 +133,9 @@ test("while Postgres is away the lag grows, it is said once, and everything is a
   );
   expect(ingest.trouble).toMatchObject({ code: "DATABASE_UNAVAILABLE" });
   expect(ingest.lagRecords).toBeGreaterThan(0);
+  expect(ingest.lagSeconds).toBeGreaterThan(0);
   await ingest.caughtUp();
+  expect(ingest.lagSeconds).toBe(0);
   await until(() => ingest.trouble === undefined, { timeoutMs: 5_000, what: "all to be well" });
   expect(await countOf(url)).toBe(journal.end.sequence);
   expect(events).toEqual(["ledger-apply-failed", "ledger-apply-resumed"]);
