@@ -25,6 +25,7 @@ import { Templates } from "../template/index.ts";
 import { writeTransactionsFile } from "../template/transactions-file.ts";
 import { openBooks } from "./books.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { latch } from "./latch.ts";
 import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
 import { foldersOf, type WorkerSettings } from "./settings.ts";
 import { TemplateFlow } from "./template-flow.ts";
@@ -344,12 +345,4 @@ function makeFolder(folder: string): void {
       { cause },
     );
   }
-}
-
-function latch<T>() {
-  let now: (value: T) => void = () => {};
-  const value = new Promise<T>((resolve) => {
-    now = resolve;
-  });
-  return { now: (result: T) => now(result), value };
 }

@@ -21,6 +21,7 @@ import type { StratumLimits } from "../stratum/limits.ts";
 import { createStratum } from "../stratum/stratum.ts";
 import { readTransactionsFileSync } from "../template/transactions-file.ts";
 import { createFoundBlocks } from "./found-blocks.ts";
+import { latch } from "./latch.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
 import { journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
@@ -273,12 +274,4 @@ function everythingSent(): Promise<void> {
     if (!process.connected) return resolve();
     process.send?.({ type: "extranonces-wanted" } satisfies FromWorker, undefined, {}, () => resolve());
   });
-}
-
-function latch<T>() {
-  let now: (value: T) => void = () => {};
-  const value = new Promise<T>((resolve) => {
-    now = resolve;
-  });
-  return { now: (result: T) => now(result), value };
 }
