@@ -169,7 +169,7 @@ function jobOf(params: unknown[]): V1Job {
 }
 
 /** The 80 bytes of a job's header with nonce 0, as a miner makes them. */
-function headerOf(job: V1Job, extranonce1: string, extranonce2: string): Buffer {
+export function headerOf(job: V1Job, extranonce1: string, extranonce2: string): Buffer {
   const coinbase = Buffer.from(job.coinbase1 + extranonce1 + extranonce2 + job.coinbase2, "hex");
   const root = job.branch.reduce<Uint8Array>(
     (hash, element) => sha256d(Buffer.concat([hash, Buffer.from(element, "hex")])),
