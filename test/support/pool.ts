@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { atExit } from "./at-exit.ts";
 import type { Bitcoind } from "./bitcoind.ts";
 import { until } from "./deadline.ts";
 import { freePorts } from "./ports.ts";
@@ -95,7 +96,7 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
       ({ pid }) => pid,
     );
     if (what !== "worker") victims.unshift(running.pid);
-    if (what === "everything") victims.push(...(await postgresOf(folder)));
+    if (what === "everything") victims.push(...postgresOf(folder));
     for (const pid of victims) killIfThere(pid);
     if (what === "worker") return;
     await running.exit;
@@ -106,6 +107,13 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
       what: "the workers to leave after their primary",
     });
   };
+
+  // A pool that was killed left its embedded Postgres for the next start, which may never come.
+  const endAll = () => {
+    if (!running.exited) killIfThere(running.pid);
+    for (const pid of postgresOf(folder)) killIfThere(pid, "SIGQUIT");
+  };
+  const spare = atExit(endAll);
 
   await start();
   return {
@@ -120,8 +128,13 @@ export async function startPool(options: PoolOptions): Promise<TestPool> {
     stop: () => running.stop("SIGINT", 60_000),
     kill,
     dispose: async () => {
-      await running.stop("SIGTERM", 60_000);
-      await remove();
+      try {
+        await running.stop("SIGTERM", 60_000);
+      } finally {
+        endAll();
+        spare();
+        await remove();
+      }
     },
     metric,
     cli,
@@ -215,16 +228,21 @@ async function entryOf(pid: number): Promise<ProcessEntry> {
   return { pid, title: title.replaceAll("\0", " ").trim() };
 }
 
-/** An embedded Postgres need not be a child: its own file names its process. */
-async function postgresOf(folder: string): Promise<number[]> {
-  const text = await readFile(join(folder, "data/postgres/postmaster.pid"), "utf8").catch(() => "");
-  const pid = Number.parseInt(text, 10);
-  return Number.isNaN(pid) ? [] : [pid];
+/** An embedded Postgres need not be a child: its own file names its process, or one that is long gone. */
+function postgresOf(folder: string): number[] {
+  const cluster = join(folder, "data/postgres");
+  try {
+    const pid = Number.parseInt(readFileSync(join(cluster, "postmaster.pid"), "utf8"), 10);
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return command.includes(cluster) ? [pid] : [];
+  } catch {
+    return []; // no such file, no such process
+  }
 }
 
-function killIfThere(pid: number): void {
+function killIfThere(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

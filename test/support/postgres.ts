@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/ledger/postgres/embedded.ts";
+import { atExit } from "./at-exit.ts";
 import { silentLog } from "./silent-log.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -19,8 +20,7 @@ let databases = 0;
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = await temporaryFolder("postgres");
   const server = await startEmbeddedPostgres({ directory: join(folder.path, "postgres"), log: silentLog });
-  const killed = () => process.kill(server.pid, "SIGQUIT");
-  process.once("exit", killed);
+  const spare = atExit(() => process.kill(server.pid, "SIGQUIT"));
   return {
     url: server.url,
     server,
@@ -36,7 +36,7 @@ export async function startPostgres(): Promise<TestPostgres> {
       return url.href;
     },
     stop: async () => {
-      process.off("exit", killed);
+      spare();
       await server.stop();
       await folder.remove();
     },

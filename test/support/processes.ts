@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { atExit } from "./at-exit.ts";
 import { within } from "./deadline.ts";
 
 const SETPRIV = "/usr/bin/setpriv";
@@ -7,7 +8,7 @@ const LINES_KEPT = 2_000;
 
 /** Children that still run; none may outlive the tests. */
 const running = new Set<ChildProcess>();
-process.once("exit", () => {
+atExit(() => {
   for (const child of running) child.kill("SIGKILL");
 });
 

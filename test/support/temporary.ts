@@ -2,10 +2,11 @@ import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atExit } from "./at-exit.ts";
 
 /** Folders that still exist; what a failed test leaves behind goes when its process ends. */
 const standing = new Set<string>();
-process.once("exit", () => {
+atExit(() => {
   for (const path of standing) rmSync(path, { recursive: true, force: true });
 });
 

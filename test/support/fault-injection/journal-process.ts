@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JournalOptions, JournalState } from "../../../src/journal/index.ts";
+import { atExit } from "../at-exit.ts";
 import { within } from "../deadline.ts";
 
 export interface WriterOptions {
@@ -44,7 +45,7 @@ const timeoutMs = 20_000;
 
 /** Writers that still run; none may outlive the tests. */
 const running = new Set<ChildProcess>();
-process.once("exit", () => {
+atExit(() => {
   for (const child of running) child.kill("SIGKILL");
 });
 
