@@ -210,7 +210,7 @@ test("a disk that fills up shows before a share is at stake: refused while it is
   const { directory, disk, start } = await aStage();
   const writer = start();
   await writer.next("open");
-  disk.order("write ENOSPC spare.tmp");
+  disk.order("write ENOSPC spare.tmp 4096");
   expect(await append(writer, 1, 15)).toEqual(all(15, true));
   // This commit needs a new segment; the one after it cannot be prepared.
   const durable: number[] = countTo(15);

@@ -3,7 +3,8 @@
  * file what to do, and keeps a log of what was done, in order.
  *
  *   SHIM_FOLDER   only files below it are looked at
- *   SHIM_CONTROL  one order a line: "<call> <what> <part of the path>"; read at every call, may change at any time
+ *   SHIM_CONTROL  one order a line: "<call> <what> <part of the path> [<bytes>]"; read at every call, may change at
+ *                 any time; with bytes only for writes of so many or more
  *                 what: ENOSPC, EIO: the call fails; HANG: it waits until the order is gone;
  *                 statfs takes a number: the free bytes it reports
  *   SHIM_LOG      one line a finished call: "<call> <path> <offset> <length> <ok or errno>"
@@ -34,21 +35,22 @@ static int watched(int fd, char *path, size_t size) {
 }
 
 /* The order for a call on a path, or "" if there is none. */
-static void order_for(const char *call, const char *path, char *what, size_t size) {
+static void order_for(const char *call, const char *path, long length, char *what, size_t size) {
   what[0] = 0;
   const char *control = getenv("SHIM_CONTROL");
   int fd = control == NULL ? -1 : (int)syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
   char text[1024];
-  ssize_t length = syscall(SYS_read, fd, text, sizeof text - 1);
+  ssize_t got = syscall(SYS_read, fd, text, sizeof text - 1);
   syscall(SYS_close, fd);
-  if (length <= 0) return;
-  text[length] = 0;
+  if (got <= 0) return;
+  text[got] = 0;
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
     char wanted_call[32], wanted_what[32], part[512];
-    if (sscanf(line, "%31s %31s %511s", wanted_call, wanted_what, part) != 3) continue;
-    if (strcmp(wanted_call, call) != 0 || strstr(path, part) == NULL) continue;
+    long bytes = 0;
+    if (sscanf(line, "%31s %31s %511s %ld", wanted_call, wanted_what, part, &bytes) < 3) continue;
+    if (strcmp(wanted_call, call) != 0 || strstr(path, part) == NULL || length < bytes) continue;
     snprintf(what, size, "%s", wanted_what);
     return;
   }
@@ -69,10 +71,10 @@ static void note(const char *call, const char *path, long offset, long length, l
 }
 
 /* Returns 1 and sets errno if the call shall fail. */
-static int fails(const char *call, const char *path) {
+static int fails(const char *call, const char *path, long length) {
   char what[32];
   for (;;) {
-    order_for(call, path, what, sizeof what);
+    order_for(call, path, length, what, sizeof what);
     if (strcmp(what, "HANG") != 0) break;
     struct timespec pause = {0, 2000000};
     nanosleep(&pause, NULL);
@@ -86,7 +88,7 @@ static int fails(const char *call, const char *path) {
 #define ON_FILE(call, fd, offset, length, action)                 \
   char path[4096];                                                \
   if (!watched(fd, path, sizeof path)) return action;             \
-  long result = fails(call, path) ? -1 : (long)(action);          \
+  long result = fails(call, path, (long)(length)) ? -1 : (long)(action); \
   note(call, path, (long)(offset), (long)(length), result);       \
   return result
 
@@ -107,14 +109,14 @@ int ftruncate64(int fd, off64_t length) { ON_FILE("ftruncate", fd, 0, length, sy
 int rename(const char *from, const char *to) {
   const char *folder = getenv("SHIM_FOLDER");
   if (folder == NULL || strncmp(to, folder, strlen(folder)) != 0) return NEXT(rename)(from, to);
-  long result = fails("rename", to) ? -1 : NEXT(rename)(from, to);
+  long result = fails("rename", to, 0) ? -1 : NEXT(rename)(from, to);
   note("rename", to, 0, 0, result);
   return (int)result;
 }
 
 static void report_free(const char *path, uint64_t block, uint64_t *available) {
   char what[32];
-  order_for("statfs", path, what, sizeof what);
+  order_for("statfs", path, 0, what, sizeof what);
   if (what[0] != 0) *available = strtoull(what, NULL, 10) / block;
 }
 int statfs(const char *path, struct statfs *out) {
