@@ -98,10 +98,11 @@ async function printBalances(request: Request, { databaseUrl }: LedgerContext, i
   const rows = all.map((balance) => ({ ...balance, totalSats: totalOf(balance) }));
   if (request.json) await print(io.stdout, rows.map(jsonLine).join(""));
   else {
+    const heading = ["account", "immature sat", "payable sat", "total sat"];
     const lines = rows.map(({ account, immatureSats, payableSats, totalSats }) =>
-      row([account, immatureSats, payableSats, totalSats]),
+      [account, immatureSats, payableSats, totalSats].map(String),
     );
-    await print(io.stdout, [row(["account", "immature sat", "payable sat", "total sat"]), ...lines].join(""));
+    await print(io.stdout, table([heading, ...lines]));
     await print(io.stdout, `rewards of ${rewards.blocks} blocks in the chain: ${rewards.sats} sat\n`);
   }
   if (totalOf(total) === rewards.sats) return 0;
@@ -117,9 +118,12 @@ function totalOf({ immatureSats, payableSats }: Balance): bigint {
   return immatureSats + payableSats;
 }
 
-/** An address of up to 62 characters, then columns of figures. */
-function row([name, ...figures]: readonly [string, ...(string | bigint)[]]): string {
-  return `${name.padEnd(62)} ${figures.map((figure) => String(figure).padStart(17)).join(" ")}\n`;
+/** A name, then columns of figures, each as wide as it has to be. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const padded = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
+  return rows.map((row) => `${row.map(padded).join("  ")}\n`).join("");
 }
 
 async function printStatement(request: Request, { databaseUrl }: LedgerContext, io: Io): Promise<number> {

@@ -70,7 +70,8 @@ export async function runMiner(
   const rate = (miner.totals.hashes / elapsedMs) * 1000;
   print(report("summary", miner, rate, elapsedMs), `in all: ${counts(miner, rate)}`);
   if (failure !== undefined) {
-    throw new PoolError("MINER_FAILED", `Mining ended: ${failure}.`, "Check --url and --user.");
+    const why = failure.replace(/\.$/, "");
+    throw new PoolError("MINER_FAILED", `Mining ended: ${why}.`, "Check --url and --user.");
   }
   return miner.totals.accepted > 0 ? 0 : 1;
 }
