@@ -31,6 +31,8 @@ const USAGE = `npm start [-- OPTIONS]
   --hashrate N    its hashes a second, such as 500k or 10M (default 2.5M: a block every two seconds)
 `;
 const READY_TIMEOUT_MS = 120_000;
+/** What a pool lacks in its first moments is nobody's concern. */
+const NOT_READY_YET_MS = 5_000;
 const STATUS_SECONDS = 10;
 const BALANCES_EVERY = 6;
 /** How long each part may take to end before it is killed; the node writes its whole state. */
@@ -200,16 +202,18 @@ function stopSignals() {
 
 async function untilReady(demo, stop) {
   const url = `http://127.0.0.1:${demo.options.http}/readyz`;
-  const deadline = performance.now() + READY_TIMEOUT_MS;
+  const startedAt = performance.now();
   let said = "";
-  while (performance.now() < deadline) {
+  while (performance.now() < startedAt + READY_TIMEOUT_MS) {
     const pool = demo.children.pool;
     if (pool.exited) throw await endedEarly(pool);
     const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
     if (answer?.ok) return;
     const reasons = answer ? reasonsIn(await answer.text()) : "";
-    if (reasons && reasons !== said) print(`… the pool is not ready yet: ${reasons}`);
-    said = reasons;
+    if (performance.now() > startedAt + NOT_READY_YET_MS) {
+      if (reasons && reasons !== said) print(`… the pool is not ready yet: ${reasons}`);
+      said = reasons;
+    }
     await pause(100, undefined, { signal: stop });
   }
   throw new SetupFailure(
@@ -255,6 +259,7 @@ Penstock is running: a private signet, one node, one pool${options.threads > 0 ?
   Balances             npx penstock ledger balances --config ${config}
   Every share          npx penstock ledger shares --config ${config}
   Check the books      npx penstock ledger recompute --config ${config}
+  Check the journal    npx penstock journal verify --config ${config}
   The node             ${shown(bitcoinCli)} -datadir=${shown(join(folder, "node"))} getblockchaininfo
   Logs                 ${shown(folder)}/{pool,miner,node}.log
 
