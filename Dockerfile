@@ -32,6 +32,10 @@ ENTRYPOINT ["/node/.cache/debian/bitcoin-knots/bin/bitcoind", "-datadir=/data", 
 
 FROM base AS pool
 ENV NODE_ENV=production
+# flock locks a journal; setpriv runs an embedded Postgres as somebody else, should the pool run as root.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends util-linux \
+  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /package /app
 RUN mkdir /data /cookie && chown node:node /data /cookie
 USER node

@@ -43,6 +43,11 @@ describe("what the Dockerfile does", () => {
     expect(dockerfile).not.toMatch(/^USER root/m);
   });
 
+  test("the programs that the pool calls are installed, not hoped for", () => {
+    const pool = dockerfile.slice(dockerfile.indexOf(" AS pool\n"));
+    expect(pool).toMatch(/apt-get install .*\butil-linux\b/); // flock, setpriv
+  });
+
   test("built and packed, the program runs without source, compiler or development packages", async () => {
     const folder = await temporaryFolder("package");
     onTestFinished(folder.remove);
