@@ -133,7 +133,8 @@ export class Nodes extends EventEmitter<NodesEvents> {
     const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
     while (this.selected === undefined || this.#tip === undefined) {
       if (this.all.every((node) => node.state === "wrong-chain")) {
-        throw new NodeError("wrong-chain", `No node is on the configured chain (${this.#summary()}).`);
+        const each = this.all.map((node) => node.trouble?.message).join(" ");
+        throw new NodeError("wrong-chain", `No node is on the configured chain: ${each}`);
       }
       const leftMs = deadlineMs - this.#clock.monotonicMs();
       if (leftMs <= 0 || this.#closed) throw this.#noneUsable();

@@ -73,6 +73,7 @@ export class WatchedNode {
   readonly #subscription: BlockSubscription | undefined;
   readonly #closing = new AbortController();
   #state: NodeState = "starting";
+  #trouble: NodeError | undefined;
   #tip: Tip | undefined;
   #slow = false;
   #greeted = false;
@@ -99,6 +100,11 @@ export class WatchedNode {
 
   get state(): NodeState {
     return this.#state;
+  }
+
+  /** Why it is in a state that is not well. */
+  get trouble(): NodeError | undefined {
+    return this.#trouble;
   }
 
   get tip(): Tip | undefined {
@@ -302,6 +308,7 @@ export class WatchedNode {
     if (state === this.#state || this.#closing.signal.aborted) return;
     const previous = this.#state;
     this.#state = state;
+    this.#trouble = error;
     this.#options.metrics?.state(this.name, state);
     const fields = { event: "node-state", node: this.name, state, previous };
     if (state === "healthy") {

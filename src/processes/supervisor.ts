@@ -101,6 +101,9 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     for (const pause of pauses.values()) clearTimeout(pause);
     const exits = [...running.values()].map((worker) => exitOf(worker, limitMs));
     broadcast({ type: "stop" });
+    // Who was not told to start has nothing to finish, and would not hear that it shall stop.
+    for (const [workerNumber, worker] of running)
+      if (!started.has(workerNumber)) worker.process.kill("SIGKILL");
     await Promise.all(exits);
   }
 
