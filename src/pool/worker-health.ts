@@ -13,8 +13,11 @@ export class WorkerHealth {
     this.#said.set(worker, health);
   }
 
+  /** What it gave as its reason stands until its replacement says something: it may die of the same. */
   gone(worker: number): void {
-    this.#said.delete(worker);
+    const { reasons } = this.#said.get(worker) ?? { reasons: [] };
+    if (reasons.length === 0) this.#said.delete(worker);
+    else this.#said.set(worker, { reasons, listening: false });
   }
 
   /** Number of a worker that serves miners. */

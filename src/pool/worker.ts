@@ -65,6 +65,8 @@ export async function runWorker(): Promise<void> {
     await serve(worker, inbox, metrics, log);
   } catch (error) {
     log.fatal({ event: "worker-failed", err: error }, describeError(error));
+    send({ type: "health", reasons: [describeError(error)], listening: false });
+    await everythingSent();
     await flush(500);
     process.exit(1);
   }

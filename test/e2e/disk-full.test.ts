@@ -101,6 +101,19 @@ test("a disk that fails to sync costs the worker, which is replaced, and those s
   );
 });
 
+test("a pool that starts on a full disk says so, and serves as soon as there is room", async () => {
+  await pool.stop();
+  disk.order(`write ENOSPC spare.tmp ${mebibyte}`);
+  const started = pool.start();
+  await until(async () => (await readiness()).body.includes("JOURNAL_NO_SPACE"), {
+    ...soon,
+    what: "/readyz to say why no worker starts",
+  });
+  disk.order();
+  await started;
+  await progress();
+});
+
 test("after all of it each acknowledged share is in the ledger once, and none is there that nobody made", async () => {
   await miners.stop();
   await pool.applied();
