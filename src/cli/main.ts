@@ -65,9 +65,12 @@ function print(text: string): number {
   return 0;
 }
 
+let code = 1;
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  code = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`penstock: ${describeError(error)}\n`);
-  process.exitCode = 1;
 }
+// A pool has let go of everything that matters by now; a socket that lingers must not keep a stopped one alive.
+if (lasting.has(process.argv[2] ?? "")) process.exit(code);
+process.exitCode = code;

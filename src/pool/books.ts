@@ -77,7 +77,10 @@ export async function openBooks({
   metrics.onCollect(() => {
     if (ingest !== undefined) metrics.ledger.lagSeconds.set(ingest.lagSeconds);
   });
-  await open();
+  await open().catch(async (error: unknown) => {
+    await embedded?.stop();
+    throw error;
+  });
 
   /** Only an unreachable database is waited for; one that does not fit must be seen to by somebody. */
   async function open(): Promise<void> {

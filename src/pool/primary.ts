@@ -54,7 +54,19 @@ const extranonceReuseMs = 2 * 3_600_000;
 const proposalTimeoutMs = 30_000;
 const stopLimitMs = 15_000;
 
-export async function startPool({ config, cores, program }: PoolOptions): Promise<Pool> {
+/** @throws PoolError when it cannot start; nothing that it began is left running then. */
+export async function startPool(options: PoolOptions): Promise<Pool> {
+  const undo: (() => unknown)[] = [];
+  try {
+    return await build(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+/** @param undo gets what must be let go of if the start fails further on. */
+async function build({ config, cores, program }: PoolOptions, undo: (() => unknown)[]): Promise<Pool> {
   const clock = systemClock;
   let closing = false;
   /** Until blocks are followed there is nothing to look at. */
@@ -84,6 +96,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
   }
   metrics.runtime.buildInfo.set({ version: version, kernel: addon.kernel }, 1);
   const watch = watchProcess(metrics);
+  undo.push(flush, () => watch.stop());
 
   const health = new WorkerHealth();
   const workerMetrics = new WorkerMetrics((message) => supervisor.broadcast(message));
@@ -99,10 +112,12 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     metricsText: async () => mergeMetrics([await metrics.collect(), ...(await workerMetrics.gather())]),
     log,
   });
+  undo.push(() => api.close());
   log.info({ event: "http-listening", ...api.address }, "metrics and health are served here");
 
   const books = await openBooks({ config, addon, clock, log, metrics, onBlock: () => lookAtBlocks() });
 
+  undo.push(() => books.close());
   const nodes = new Nodes({
     chain: config.chain,
     nodes: config.nodes.map(nodeOptions),
@@ -114,6 +129,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
       config.nodes.map(({ rpc }) => new URL(rpc).host),
     ),
   });
+  undo.push(() => nodes.close());
   nodes.ready(Number.MAX_SAFE_INTEGER).catch((error: unknown) => {
     if (error instanceof PoolError && !closing) failure.now(error);
   });
@@ -170,6 +186,7 @@ export async function startPool({ config, cores, program }: PoolOptions): Promis
     refreshSeconds: config.template.refreshSeconds,
     metrics: templateMetrics(metrics),
   });
+  undo.push(() => templates.close());
   templates.on("template", ({ template }) => {
     flow.take(template).catch((error: unknown) => {
       log.error({ event: "template-not-stored", template: template.id, err: error }, describeError(error));
