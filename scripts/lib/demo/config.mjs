@@ -15,7 +15,7 @@ pool:
 stratum:
   listen: [${JSON.stringify(stratum)}]
   # A block takes about five million hashes here and the demo's miner makes half of that a second: three shares a second.
-  difficulty: { start: 0.0002, min: 0.00001, vardiff: true, sharesPerMinute: 240 }
+  difficulty: { start: 0.0002, min: 0.00001, vardiff: true, sharesPerMinute: 180 }
 journal:
   segmentMegabytes: 16
 http:
