@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { displayHash } from "../bitcoin/hash.ts";
 import { type Config, loadConfig, secretsOf } from "../config/index.ts";
 import { PoolError } from "../errors.ts";
-import { openJournalReader } from "../journal/index.ts";
 import {
   type Chain,
   findEmbeddedPostgres,
@@ -15,6 +14,7 @@ import { loadAddon } from "../native/index.ts";
 import { readHeader } from "../node/answers.ts";
 import { NodeError } from "../node/errors.ts";
 import { type NodeRpc, openRpc } from "../node/index.ts";
+import { journalsIn } from "../pool/journals-in.ts";
 import { orderLogOf, postgresFolderOf } from "../pool/settings.ts";
 
 export interface LedgerContext {
@@ -39,7 +39,7 @@ export async function openLedgerContext(
   const context = {
     databaseUrl: database.url,
     orderLogFile: orderLogOf(config),
-    openJournal: journalsOf(config),
+    openJournal: journalsIn(config.journal.directory, loadAddon()),
     chain: chainOf(nodes),
   };
   const close = async () => {
@@ -65,17 +65,6 @@ async function openDatabase(config: Config): Promise<{ url: string; close: () =>
   const { log } = createLogger({ level: "warn", process: "ledger", secrets: secretsOf(config), fd: 2 });
   const server = await startEmbeddedPostgres({ directory, log });
   return { url: server.url, close: () => server.stop({ ifUnused: true }) };
-}
-
-function journalsOf(config: Config): OpenJournal {
-  const addon = loadAddon();
-  return async (node) => {
-    const reader = openJournalReader({ directory: join(config.journal.directory, node), addon });
-    return {
-      next: (after, upTo, maxRecords) => reader.next(after ?? { epoch: 0, sequence: 0 }, upTo, maxRecords),
-      close: () => reader.close(),
-    };
-  };
 }
 
 function rpcOf(node: Config["nodes"][number]): NodeRpc {

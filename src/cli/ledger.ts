@@ -1,6 +1,7 @@
 /** `penstock ledger shares|balances|statement|recompute`: what miners are owed, and why. Changes nothing. */
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import { describeError } from "../errors.ts";
 import {
   type Balance,
   balances,
@@ -169,12 +170,17 @@ async function printRecomputed(request: Request, context: LedgerContext, io: Io)
         : `${what}: database ${database}, recomputed ${recomputed}\n`;
       io.stdout.write(text);
     },
+    onUnsoundCheckpoint: (error) => io.stderr.write(`${describeError(error)}\n`),
   });
-  const { batches, shares: count, blocks, differences } = result;
+  const { batches, fromCheckpoint, shares: count, blocks, differences } = result;
+  const origin =
+    fromCheckpoint === 0
+      ? ""
+      : ` (${batches - fromCheckpoint} from the journals, ${fromCheckpoint} from a checkpoint of them)`;
   const found = differences === 0 ? "no differences" : `${differences} differences`;
   return say(
     io.stderr,
-    `${batches} batches, ${count} shares, ${blocks} blocks recomputed: ${found}\n`,
+    `${batches} batches${origin}, ${count} shares, ${blocks} blocks recomputed: ${found}\n`,
     differences === 0 ? 0 : 1,
   );
 }

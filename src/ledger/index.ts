@@ -1,3 +1,9 @@
+export {
+  type CheckpointOptions,
+  type KeptCheckpoint,
+  keptCheckpoints,
+  makeCheckpoints,
+} from "./checkpoints.ts";
 export { type Ingest, type IngestMetrics, type IngestOptions, startIngest } from "./ingest.ts";
 export type { JournalReader, OpenJournal } from "./journal-source.ts";
 export { type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";

@@ -49,6 +49,8 @@ export interface LedgerOptions {
 export interface Ledger extends BlockLedger {
   /** Up to where each journal is in the books, by node. */
   cursors(): Promise<ReadonlyMap<string, Position>>;
+  /** The last batch that is in the books; 0 if none is. */
+  lastBatch(): Promise<number>;
   /** What must be applied next, exactly so, before anything new; undefined when nothing is pending. */
   pending(): Promise<BatchRange | undefined>;
   /**
@@ -124,6 +126,10 @@ class PostgresLedger implements Ledger {
       );
       return new Map(positions);
     });
+  }
+
+  lastBatch(): Promise<number> {
+    return this.#inTurn(async ({ lastBatch }) => lastBatch);
   }
 
   pending(): Promise<BatchRange | undefined> {

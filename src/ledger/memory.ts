@@ -17,24 +17,53 @@ export interface RebuiltBlock extends Credits {
   readonly window: Window;
 }
 
+/** What a `MemoryLedger` was at a checkpoint, for another one to go on from there. */
+export interface MemoryStart {
+  readonly pplns: PplnsState;
+  /** The ledger takes it over. */
+  readonly works: Map<number, Map<string, bigint>>;
+  readonly shares: number;
+  /** Hashes in hex, internal order. */
+  readonly blocks: ReadonlySet<string>;
+}
+
+function emptyStart(): MemoryStart {
+  return { pplns: emptyPplns, works: new Map(), shares: 0, blocks: new Set() };
+}
+
 export class MemoryLedger {
   /** By slice, then by account. */
-  readonly works = new Map<number, Map<string, bigint>>();
-  /** By block hash in hex, internal order. */
+  readonly works: Map<number, Map<string, bigint>>;
+  /** Those found since the start, by block hash in hex, internal order. */
   readonly blocks = new Map<string, RebuiltBlock>();
-  shares = 0;
-  #pplns = emptyPplns;
+  /** Those found before it. */
+  readonly earlierBlocks: ReadonlySet<string>;
+  /** Lines of credit in `blocks`. */
+  credits = 0;
+  shares: number;
+  #pplns: PplnsState;
+
+  constructor({ pplns, works, shares, blocks }: MemoryStart = emptyStart()) {
+    this.works = works;
+    this.earlierBlocks = blocks;
+    this.shares = shares;
+    this.#pplns = pplns;
+  }
 
   get pplns(): PplnsState {
     return this.#pplns;
   }
 
   apply(batch: JournalBatch): void {
-    const isKnown = (hash: Uint8Array) => this.blocks.has(Buffer.from(hash).toString("hex"));
+    const isKnown = (hash: Uint8Array) => this.#has(Buffer.from(hash).toString("hex"));
     const { state, steps } = foldRecords(this.#pplns, batch.records, isKnown);
     for (const step of steps) this.#carryOut(batch, step);
     this.#pplns = state;
     for (const { kind } of batch.records) if (kind === "share") this.shares += 1;
+  }
+
+  #has(block: string): boolean {
+    return this.blocks.has(block) || this.earlierBlocks.has(block);
   }
 
   #carryOut(batch: JournalBatch, step: Step): void {
@@ -71,6 +100,7 @@ export class MemoryLedger {
       previousHash: Uint8Array.from(record.previousHash),
     };
     this.blocks.set(Buffer.from(record.hash).toString("hex"), { record: kept, position, window, ...credits });
+    this.credits += credits.lines.length;
   }
 
   #add(slice: number, works: ReadonlyMap<string, bigint>): void {

@@ -19,6 +19,8 @@ import { PoolError } from "../errors.ts";
 const header = "penstock order log 1\n";
 /** How much of the end is checked when the log is opened; `recompute` checks all of it. */
 const tailBytes = 4 * 1024 * 1024;
+/** More than a line can have: a node's name is a folder's, the numbers have at most 16 digits. */
+const longestLine = 1024;
 
 export interface BatchRange {
   readonly node: string;
@@ -30,6 +32,14 @@ export interface BatchRange {
 export interface OrderEntry extends BatchRange {
   readonly batch: number;
   readonly checksum: number;
+}
+
+/** A place behind an entry of the log, from which it can be read on. */
+export interface OrderMark {
+  readonly batch: number;
+  readonly checksum: number;
+  /** Offset in the file, bytes. */
+  readonly end: number;
 }
 
 export interface OrderLog {
@@ -87,30 +97,58 @@ function writer(file: string, handle: FileHandle, end: number, newest: OrderEntr
 }
 
 /**
- * Reads entries from batch `from` on, checking every line from the first.
+ * Reads entries from batch `from` on, checking every line from the first, or from the one behind `mark`, which must hold
+ * (see `holdsMark`).
  * @throws PoolError ORDER_LOG_DAMAGED; a torn last line is left out silently, as its batch was never committed.
  */
-export async function* readOrderLog(file: string, from = 1): AsyncGenerator<OrderEntry> {
-  const lines = createInterface({ input: createReadStream(file, "latin1"), crlfDelay: 0 });
-  let previous: OrderEntry | undefined;
-  let number = 0;
-  let torn: number | undefined;
-  let above = "";
-  for await (const line of lines) {
-    number += 1;
-    if (number === 1) {
-      checkHeader(file, `${line}\n`);
-      continue;
+export async function* readOrderLog(
+  file: string,
+  from = 1,
+  mark?: OrderMark,
+): AsyncGenerator<OrderEntry & OrderMark> {
+  const start = mark?.end ?? 0;
+  const input = createReadStream(file, { encoding: "latin1", start });
+  try {
+    let previous = mark?.batch ?? 0;
+    // The header's line, of which nothing follows, or the marked one.
+    let number = mark === undefined ? 0 : mark.batch + 1;
+    let end = start;
+    let torn: number | undefined;
+    let above = mark === undefined ? "" : hex(mark.checksum);
+    for await (const line of createInterface({ input, crlfDelay: 0 })) {
+      number += 1;
+      end += line.length + 1;
+      if (number === 1) {
+        checkHeader(file, `${line}\n`);
+        continue;
+      }
+      const entry = parse(line, number === 2 ? 0 : checksumAtEnd(above));
+      above = line;
+      if (torn !== undefined && entry !== undefined) throw damaged(file, `line ${torn}`);
+      if (entry === undefined || entry.batch !== previous + 1) {
+        torn ??= number;
+        continue;
+      }
+      previous = entry.batch;
+      if (entry.batch >= from) yield { ...entry, end };
     }
-    const entry = parse(line, number === 2 ? 0 : checksumAtEnd(above));
-    above = line;
-    if (torn !== undefined && entry !== undefined) throw damaged(file, `line ${torn}`);
-    if (entry === undefined || entry.batch !== (previous?.batch ?? 0) + 1) {
-      torn ??= number;
-      continue;
-    }
-    previous = entry;
-    if (entry.batch >= from) yield entry;
+  } finally {
+    input.destroy();
+  }
+}
+
+/** Whether the log has this very entry at this very place; a log that was written anew for the same batches does. */
+export async function holdsMark(file: string, { batch, checksum, end }: OrderMark): Promise<boolean> {
+  const handle = await open(file, "r");
+  try {
+    const start = Math.max(0, end - longestLine);
+    const bytes = Buffer.alloc(end - start);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+    if (bytesRead < bytes.length || bytes.at(-1) !== 0x0a) return false;
+    const entry = parse(bytes.toString("latin1").trimEnd().split("\n").at(-1)!, undefined);
+    return entry?.batch === batch && entry.checksum === checksum;
+  } finally {
+    await handle.close();
   }
 }
 

@@ -1,18 +1,22 @@
 /**
- * Rebuilds PPLNS and balances from journals, order log and chain alone, and holds them against the database. The
- * database is read as of one moment, and the order log up to the last batch of that moment, so that the pool may go on
+ * Rebuilds PPLNS and balances from journals, order log and chain alone, and holds them against the database. Where
+ * journals were pruned, a checkpoint that was made of them stands for what they held. The database is read as of one moment, and the order log up to the last batch of that moment, so that the pool may go on
  * serving meanwhile.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Client } from "pg";
 import { displayHash } from "../bitcoin/hash.ts";
 import { type BlockState, maturityConfirmations } from "../blocks/state.ts";
+import { PoolError } from "../errors.ts";
 import { type Entry, entriesOf, movementsBetween, type Standing, standingOf } from "./books.ts";
+import { blocksOf, type Checkpoint, startFrom } from "./checkpoint.ts";
+import { keptCheckpoints, soundCheckpoints } from "./checkpoints.ts";
 import type { OpenJournal } from "./journal-source.ts";
-import { Journals } from "./journals.ts";
 import { MemoryLedger, type RebuiltBlock } from "./memory.ts";
 import { readOrderLog } from "./order-log.ts";
-import { dayOf, partitionDays } from "./share-partitions.ts";
+import { rebuild } from "./rebuild.ts";
+import { partitionDays } from "./share-partitions.ts";
+import { type ShareSum, ShareSums, shareSumName } from "./share-sums.ts";
 import { inStretches, withSnapshot } from "./snapshot.ts";
 import { statement } from "./sql.ts";
 import { loadPplns } from "./steps.ts";
@@ -33,11 +37,14 @@ export interface Chain {
 
 export interface RecomputeOptions {
   readonly databaseUrl: string;
+  /** Checkpoints are looked for beside it. */
   readonly orderLogFile: string;
   readonly openJournal: OpenJournal;
   readonly chain: Chain;
   /** Called for each difference as it is found. */
   readonly onDifference: (difference: Difference) => void;
+  /** Called for each checkpoint that cannot be used; the one before it is, or the journals from the first record. */
+  readonly onUnsoundCheckpoint?: (error: PoolError) => void;
   /** How long a serving pool gets to follow the chain to where it is now. */
   readonly settleMs?: number;
 }
@@ -51,6 +58,8 @@ export interface Difference {
 
 export interface Recomputed {
   readonly batches: number;
+  /** How many of the batches a checkpoint stood for. */
+  readonly fromCheckpoint: number;
   readonly shares: number;
   readonly blocks: number;
   readonly differences: number;
@@ -60,9 +69,9 @@ const defaultSettleMs = 20_000;
 const settlePollMs = 500;
 const nothing = "–";
 
-/** @throws PoolError LEDGER_JOURNAL_MISSING, JOURNAL_…, ORDER_LOG_…, DATABASE_… */
+/** @throws PoolError LEDGER_JOURNAL_MISSING, LEDGER_BEFORE_CHECKPOINT, JOURNAL_…, ORDER_LOG_…, DATABASE_… */
 export async function recompute(options: RecomputeOptions): Promise<Recomputed> {
-  const { databaseUrl, orderLogFile, openJournal, onDifference } = options;
+  const { databaseUrl, orderLogFile, onDifference, onUnsoundCheckpoint } = options;
   let differences = 0;
   const compare: Compare = (what, database, recomputed) => {
     if (database === recomputed) return;
@@ -73,13 +82,21 @@ export async function recompute(options: RecomputeOptions): Promise<Recomputed> 
     const { rows } = await client.query<{ batch: string; checksum: string }>(selectLastBatch);
     const batches = Number(rows[0]?.batch ?? 0);
     const days = await partitionDays(client);
-    const rebuilt = await rebuild(batches, orderLogFile, openJournal, days);
-    compare("checksum of the order log", rows[0]?.checksum, rebuilt.checksum?.toString());
-    await comparePplns(client, rebuilt.ledger, compare);
-    await compareShares(client, rebuilt.sums, compare);
-    await compareBlocks(client, rebuilt.ledger, compare);
-    await compareWithChain(options, rebuilt.ledger, compare);
-    return { batches, shares: rebuilt.ledger.shares, blocks: rebuilt.ledger.blocks.size, differences };
+    const [checkpoint] = await soundCheckpoints(orderLogFile, batches, 1, onUnsoundCheckpoint);
+    try {
+      const rebuilt = await rebuildUpTo(batches, options, checkpoint, days);
+      const { ledger } = rebuilt;
+      compare("checksum of the order log", rows[0]?.checksum, rebuilt.checksum?.toString());
+      await comparePplns(client, ledger, compare);
+      await compareShares(client, rebuilt, compare);
+      await compareBlocks(client, rebuilt, compare);
+      await compareWithChain(options, ledger, compare);
+      const blocks = ledger.earlierBlocks.size + ledger.blocks.size;
+      const fromCheckpoint = checkpoint?.head.mark.batch ?? 0;
+      return { batches, fromCheckpoint, shares: ledger.shares, blocks, differences };
+    } finally {
+      await checkpoint?.close();
+    }
   });
 }
 
@@ -94,50 +111,50 @@ interface Rebuilt {
   readonly ledger: MemoryLedger;
   /** Of the last batch in the order log. */
   readonly checksum: number | undefined;
-  /** Count and work of the shares of the days that the database still has, by day, account and worker. */
+  /** Of the days that the database still has, from `firstDay` on. */
   readonly sums: ReadonlyMap<string, ShareSum>;
+  /** What the checkpoint has of the shares begins here. */
+  readonly firstDay: number;
+  readonly checkpoint: Checkpoint | undefined;
 }
 
-interface ShareSum {
-  shares: number;
-  work: bigint;
-}
-
-async function rebuild(
+async function rebuildUpTo(
   batches: number,
-  orderLogFile: string,
-  openJournal: OpenJournal,
+  { orderLogFile, openJournal }: RecomputeOptions,
+  checkpoint: Checkpoint | undefined,
   days: ReadonlySet<number>,
 ): Promise<Rebuilt> {
-  const ledger = new MemoryLedger();
-  const journals = new Journals(openJournal);
-  const sums = new Map<string, ShareSum>();
-  let checksum: number | undefined;
-  try {
-    if (batches === 0) return { ledger, checksum, sums };
-    for await (const entry of readOrderLog(orderLogFile)) {
-      const batch = await journals.read(entry);
-      ledger.apply(batch);
-      for (const record of batch.records) {
-        const day = dayOf(record.timeMs);
-        if (record.kind !== "share" || !days.has(day)) continue;
-        const key = keyOf(day, record.account, record.worker);
-        const sum = sums.get(key) ?? { shares: 0, work: 0n };
-        sum.shares += 1;
-        sum.work += record.target.work;
-        sums.set(key, sum);
+  const mark = checkpoint?.head.mark;
+  const firstDay = checkpoint?.head.firstDay ?? Number.NEGATIVE_INFINITY;
+  const sums = new ShareSums((day) => day >= firstDay && days.has(day));
+  const ledger = new MemoryLedger(checkpoint && (await startFrom(checkpoint, (sum) => sums.add(sum))));
+  let checksum = mark?.checksum;
+  if (batches > (mark?.batch ?? 0)) {
+    // The order log is checked from its first line all the same.
+    const entries = readOrderLog(orderLogFile, (mark?.batch ?? 0) + 1);
+    try {
+      for await (const entry of rebuild(ledger, sums, entries, openJournal)) {
+        checksum = entry.checksum;
+        if (entry.batch === batches) break;
       }
-      checksum = entry.checksum;
-      if (entry.batch === batches) break;
+    } catch (error) {
+      throw checkpoint === undefined ? await inWords(error, batches, orderLogFile) : error;
     }
-    return { ledger, checksum, sums };
-  } finally {
-    await journals.close();
   }
+  return { ledger, checksum, sums: sums.sums, firstDay, checkpoint };
 }
 
-function keyOf(day: number, account: string, worker: string): string {
-  return `${new Date(day * 86_400_000).toISOString().slice(0, 10)} ${account} "${worker}"`;
+/** A database from an old backup may end before the oldest checkpoint, whose journals are gone. */
+async function inWords(error: unknown, batches: number, orderLogFile: string): Promise<unknown> {
+  if (!(error instanceof PoolError && /^(LEDGER_JOURNAL_MISSING|JOURNAL_)/.test(error.code))) return error;
+  const oldest = (await keptCheckpoints(orderLogFile)).at(-1);
+  if (oldest === undefined || oldest.batch <= batches) return error;
+  return new PoolError(
+    "LEDGER_BEFORE_CHECKPOINT",
+    `The database ends at batch ${batches}, before the oldest checkpoint (${oldest.batch}), and journals are missing: ${error.message}`,
+    "Start the pool, which brings the database up to date from its journals, or bring back the older segments.",
+    { cause: error },
+  );
 }
 
 async function comparePplns(client: Client, ledger: MemoryLedger, compare: Compare): Promise<void> {
@@ -171,12 +188,8 @@ async function comparePplns(client: Client, ledger: MemoryLedger, compare: Compa
 }
 
 /** Single shares are kept for a while only, so their sums are compared for the days that are there. */
-async function compareShares(
-  client: Client,
-  expected: ReadonlyMap<string, ShareSum>,
-  compare: Compare,
-): Promise<void> {
-  const missing = new Map(expected);
+async function compareShares(client: Client, { sums, firstDay }: Rebuilt, compare: Compare): Promise<void> {
+  const missing = new Map(sums);
   const { rows } = await client.query<{
     day: number;
     account: string;
@@ -185,7 +198,8 @@ async function compareShares(
     work: string;
   }>(readShareSums);
   for (const { day, account, worker, shares, work } of rows) {
-    const key = keyOf(day, account, worker);
+    if (day < firstDay) continue;
+    const key = shareSumName(day, account, worker);
     const sum = missing.get(key);
     missing.delete(key);
     compare(`shares on ${key}`, Number(shares), sum?.shares);
@@ -211,10 +225,19 @@ interface BlockRow {
   readonly state: BlockState;
 }
 
-async function compareBlocks(client: Client, ledger: MemoryLedger, compare: Compare): Promise<void> {
+async function compareBlocks(
+  client: Client,
+  { ledger, checkpoint }: Rebuilt,
+  compare: Compare,
+): Promise<void> {
   const { rows } = await client.query<{ hash: Buffer }>(readBlockHashes);
   for (const { hash } of rows) {
-    if (!ledger.blocks.has(hash.toString("hex"))) compare(`block ${displayHash(hash)}`, "found", undefined);
+    const key = hash.toString("hex");
+    if (ledger.blocks.has(key) || ledger.earlierBlocks.has(key)) continue;
+    compare(`block ${displayHash(hash)}`, "found", undefined);
+  }
+  if (checkpoint !== undefined) {
+    for await (const block of blocksOf(checkpoint)) await compareBlock(client, block, compare);
   }
   for (const block of ledger.blocks.values()) await compareBlock(client, block, compare);
 }
@@ -301,7 +324,8 @@ async function compareWithChain(
   compare: Compare,
 ): Promise<void> {
   const deadline = performance.now() + settleMs;
-  let open = [...ledger.blocks.values()].map(({ record }) => record.hash);
+  const all = [...ledger.earlierBlocks, ...ledger.blocks.keys()];
+  let open: readonly Uint8Array[] = all.map((hash) => Buffer.from(hash, "hex"));
   for (;;) {
     const differing = await withSnapshot(databaseUrl, (client) => differingFromChain(client, chain, open));
     if (differing.length === 0) return;

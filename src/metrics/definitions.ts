@@ -94,7 +94,7 @@ const journal = {
     name: "penstock_journal_retained_bytes",
     help: "Size of all segments that are kept, bytes.",
     action:
-      "Grows without end: the ledger does not apply (segments wait for it), or the retention is too long.",
+      "Grows without end: the ledger does not apply or no checkpoint can be made (segments wait for both; see the log), or the retention is too long.",
   }),
   queuedBytes: gauge({
     name: "penstock_journal_queued_bytes",

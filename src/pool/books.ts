@@ -8,19 +8,14 @@ import type { BlockLedger, BlockState } from "../blocks/index.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
-import { openJournalReader, pruneSegments, recoverJournal } from "../journal/index.ts";
+import { pruneSegments, recoverJournal } from "../journal/index.ts";
 import type { Position } from "../journal/record.ts";
-import {
-  type Ingest,
-  type JournalReader,
-  type Ledger,
-  openLedger,
-  startEmbeddedPostgres,
-  startIngest,
-} from "../ledger/index.ts";
+import { type Ingest, type Ledger, openLedger, startEmbeddedPostgres, startIngest } from "../ledger/index.ts";
 import type { Logger } from "../log/index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Addon } from "../native/addon.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { journalsIn } from "./journals-in.ts";
 import { journalNode, orderLogOf, postgresFolderOf } from "./settings.ts";
 
 export interface BooksOptions {
@@ -42,7 +37,9 @@ export interface Books {
   countBlocks(): Promise<ReadonlyMap<BlockState, number>>;
   /** Whether the ledger has everything that was announced. */
   readonly caughtUp: boolean;
-  /** Deletes journal segments that are applied and older than the retention. */
+  /** Sees to it that checkpoints stand for the journals as far as they are needed for pruning. */
+  keepCheckpoints(): Promise<void>;
+  /** Deletes journal segments that are applied, older than the retention, and that two checkpoints stand for. */
   pruneJournals(): Promise<void>;
   /** Applies what was announced, within a limit, then lets the database go. */
   close(): Promise<void>;
@@ -67,6 +64,13 @@ export async function openBooks({
       : undefined;
   const databaseUrl = embedded?.url ?? config.database.url;
   const journals = config.journal.directory;
+  const checkpoints = new Checkpoints({
+    orderLogFile: orderLogOf(config),
+    journals,
+    shareRetentionDays: config.ledger.shareRetentionDays,
+    clock,
+    log,
+  });
   const waiting = new Map<string, Position>();
   let ledger: Ledger | undefined;
   let ingest: Ingest | undefined;
@@ -112,7 +116,7 @@ export async function openBooks({
     metrics.ledger.up.set(1);
     ingest = startIngest({
       ledger: opened,
-      openJournal: async (node) => readerOf(join(journals, node), addon),
+      openJournal: journalsIn(journals, addon),
       log,
       clock,
       shareRetentionDays: config.ledger.shareRetentionDays,
@@ -153,29 +157,36 @@ export async function openBooks({
 
   async function pruneJournals(): Promise<void> {
     const retentionMs = config.journal.retentionDays * dayMs;
+    const covered = await checkpoints.covered();
     let retainedBytes = 0;
+    let isWaiting = false;
     for (const [node, applied] of await opened().cursors()) {
       const directory = join(journals, node);
-      const { deleted, keptBytes } = await pruneSegments({
+      const pruned = await pruneSegments({
         directory,
         addon,
         applied,
+        covered: covered.get(node),
         retentionMs,
         nowMs: clock.wallMs(),
       });
-      retainedBytes += keptBytes;
+      const { deleted } = pruned;
+      retainedBytes += pruned.keptBytes;
+      isWaiting ||= pruned.waiting;
       if (deleted.length === 0) continue;
       log.info(
         { event: "journal-pruned", node, segments: deleted.length },
         "applied segments past their retention were deleted",
       );
     }
+    checkpoints.areWaitedFor = isWaiting;
     metrics.journal.retainedBytes.set(retainedBytes);
   }
 
   async function close(): Promise<void> {
     closed = true;
     clearTimeout(retry);
+    await checkpoints.close();
     if (ingest !== undefined) {
       await withinLimit(ingest.caughtUp(), closeLimitMs);
       await ingest.stop();
@@ -195,17 +206,9 @@ export async function openBooks({
     get caughtUp() {
       return ingest !== undefined && ingest.lagRecords === 0;
     },
+    keepCheckpoints: async () => checkpoints.keep(await opened().lastBatch()),
     pruneJournals,
     close,
-  };
-}
-
-/** The journal's reader as the ledger wants it. */
-async function readerOf(directory: string, addon: Addon): Promise<JournalReader> {
-  const reader = await openJournalReader({ directory, addon });
-  return {
-    next: (after, upTo, maxRecords) => reader.next(after ?? { epoch: 0, sequence: 0 }, upTo, maxRecords),
-    close: () => reader.close(),
   };
 }
 

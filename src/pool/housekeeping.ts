@@ -54,6 +54,7 @@ export class Housekeeping {
       this.#every(countBlocksMs, "blocks-not-counted", () => this.#countBlocks()),
       this.#every(recordCheckMs, "block-records-not-checked", () => this.#checkRecords()),
       this.#every(templatesMs, "templates-not-pruned", () => this.#pruneTemplates()),
+      this.#every(journalsMs, "checkpoint-not-made", () => options.books.keepCheckpoints()),
       this.#every(journalsMs, "journals-not-pruned", () => options.books.pruneJournals()),
     ];
   }

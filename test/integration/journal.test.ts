@@ -555,19 +555,27 @@ async function names(files: Promise<SegmentFile[]>): Promise<string[]> {
   return (await files).map(({ path }) => path);
 }
 
-test("pruning takes only segments wholly applied and past their retention, oldest first, and never the newest two", async () => {
+test("pruning takes only segments wholly applied, covered and past their retention, oldest first, and never the newest two", async () => {
   const { directory, last } = await aKilledJournal();
   const end = (await recoverJournal({ directory, addon, log: silentLog }))!;
   const all = await names(listSegments(directory));
-  const prune = (applied: SequencePosition, retentionMs: number) =>
-    pruneSegments({ directory, addon, applied, retentionMs, nowMs: Date.now() + 1_000 });
+  const prune = (
+    applied: SequencePosition,
+    retentionMs: number,
+    covered: SequencePosition | undefined = end,
+  ) => pruneSegments({ directory, addon, applied, covered, retentionMs, nowMs: Date.now() + 1_000 });
 
-  expect((await prune(end, 3_600_000)).deleted).toEqual([]);
+  expect(await prune(end, 3_600_000, start)).toMatchObject({ deleted: [], waiting: false });
+  expect(await prune(end, 0, start)).toMatchObject({ deleted: [], waiting: true });
   expect((await prune(start, 0)).deleted).toEqual([]);
   const { epoch } = (await listSegments(directory))[0]!;
   // Sequence 4 is the last of the first segment: applied up to 3 it must stay.
   const { firstSequence } = (await listSegments(directory))[1]!;
   expect((await prune({ epoch, sequence: firstSequence - 2 }, 0)).deleted).toEqual([]);
+  expect(await prune(end, 0, { epoch, sequence: firstSequence - 2 })).toMatchObject({
+    deleted: [],
+    waiting: true,
+  });
   expect((await prune({ epoch, sequence: firstSequence - 1 }, 0)).deleted).toEqual([all[0]]);
 
   const applied = { epoch, sequence: firstSequence - 1 };

@@ -124,6 +124,7 @@ export class MemoryJournal implements JournalReader {
   readonly node: string;
   readonly #epochs = new Map<number, JournalRecord[]>();
   #epoch = 1;
+  #forgotten = { epoch: 0, sequence: 0 };
 
   constructor(node: string) {
     this.node = node;
@@ -145,6 +146,11 @@ export class MemoryJournal implements JournalReader {
     this.#epochs.get(epoch)!.length = from - 1;
   }
 
+  /** As pruning does: everything up to a position is gone. */
+  forget(epoch: number, sequence: number): void {
+    this.#forgotten = { epoch, sequence };
+  }
+
   get end(): Position {
     return { node: this.node, epoch: this.#epoch, sequence: this.#epochs.get(this.#epoch)?.length ?? 0 };
   }
@@ -156,6 +162,8 @@ export class MemoryJournal implements JournalReader {
   ): Promise<JournalBatch | undefined> {
     for (let epoch = after?.epoch ?? 1; epoch <= upTo.epoch; epoch += 1) {
       const start = epoch === after?.epoch ? after.sequence : 0;
+      if (epoch < this.#forgotten.epoch) continue;
+      if (epoch === this.#forgotten.epoch && start < this.#forgotten.sequence) return undefined;
       const all = this.#epochs.get(epoch) ?? [];
       const end = epoch === upTo.epoch ? upTo.sequence : all.length;
       const records = all.slice(start, Math.min(end, start + maxRecords));
