@@ -72,6 +72,12 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
       });
   }
 
+  /** News: whatever went wrong before, it is tried again soon. */
+  function onTip(): void {
+    retryMs = firstRetryMs;
+    look();
+  }
+
   function succeed(awaited: boolean): void {
     if (complained !== undefined) log.info({ event: "blocks-look-recovered" }, "Blocks are followed again.");
     complained = undefined;
@@ -157,7 +163,7 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
     return state;
   }
 
-  nodes.on("tip", look);
+  nodes.on("tip", onTip);
   look();
   return {
     look,
@@ -168,7 +174,7 @@ export function trackBlocks({ nodes, ledger, submitter, log, metrics }: TrackOpt
     close() {
       closed = true;
       clearTimeout(timer);
-      nodes.off("tip", look);
+      nodes.off("tip", onTip);
     },
   };
 }

@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 test("three blocks that a longer branch replaces are reversed, and credited again when their branch comes back", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await rival.call("setnetworkactive", [false]);
   for (let i = 0; i < 3; i++) await mineOneBlock();
@@ -70,8 +70,10 @@ async function untilBlocks(counts: Record<string, number>): Promise<void> {
       }
       return true;
     },
-    { timeoutMs: 30_000, what: `blocks by state to be ${JSON.stringify(counts)}` },
-  );
+    { timeoutMs: 60_000, what: `blocks by state to be ${JSON.stringify(counts)}` },
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}; the pool said:\n${pool.running.lines.slice(-30).join("\n")}`);
+  });
 }
 
 async function sameTip(): Promise<void> {
