@@ -8,12 +8,18 @@ export const environmentVariables = [
   },
   {
     name: "PENSTOCK_SHA256",
-    about: "Name of the SHA-256 kernel to use instead of the fastest that this processor has; for measuring.",
+    about:
+      "Name of the SHA-256 kernel with which `serve` judges instead of the fastest that this processor has; for measuring.",
   },
 ] as const;
 
 export function processEnvironment(): Environment {
   return process.env;
+}
+
+/** The SHA-256 kernel that the environment asks for; undefined: the best there is. */
+export function sha256Kernel(environment: Environment = processEnvironment()): string | undefined {
+  return environment["PENSTOCK_SHA256"];
 }
 
 export interface Substitution {

@@ -1,7 +1,7 @@
 export { feeMillionths, millionthsOfPercent, payees, windowThousandths, workerCount } from "./derive.ts";
 export type { ListenAddress } from "./endpoints.ts";
 export { printListen } from "./endpoints.ts";
-export { type Environment, environmentVariables, processEnvironment } from "./environment.ts";
+export { type Environment, environmentVariables, processEnvironment, sha256Kernel } from "./environment.ts";
 export { type Fault, faultsText } from "./faults.ts";
 export { configFileOf, loadConfig, readConfig } from "./load.ts";
 export { type ParsedConfig, parseConfig } from "./parse.ts";

@@ -8,7 +8,7 @@ import { startApi } from "../api/index.ts";
 import { parseAddress } from "../bitcoin/address.ts";
 import { createSubmitter, openCandidateStore, trackBlocks } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
-import { type Config, payees, secretsOf, workerCount } from "../config/index.ts";
+import { type Config, payees, secretsOf, sha256Kernel, workerCount } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
 import { buildJob } from "../jobs/build.ts";
 import { type CoinbaseSpec, checkCoinbaseSpec } from "../jobs/coinbase.ts";
@@ -27,7 +27,7 @@ import { openBooks } from "./books.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { latch } from "./latch.ts";
 import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
-import { foldersOf, type WorkerSettings } from "./settings.ts";
+import { extranonceReuseMs, foldersOf, type WorkerSettings } from "./settings.ts";
 import { TemplateFlow } from "./template-flow.ts";
 import { version } from "./version.ts";
 import { WorkerHealth } from "./worker-health.ts";
@@ -50,7 +50,6 @@ export interface Pool {
 /** No connection waits longer for a job; firmware gives up at 60 s, some at 30. */
 const reissueMs = 25_000;
 const jobNumberLease = 4_096;
-const extranonceReuseMs = 2 * 3_600_000;
 const proposalTimeoutMs = 30_000;
 const stopLimitMs = 15_000;
 
@@ -84,7 +83,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     void flush(500).finally(() => process.exit(1));
   });
   const failure = latch<PoolError>();
-  const addon = loadAddon();
+  const addon = loadAddon({ kernel: sha256Kernel() });
   const folders = foldersOf(config);
   for (const folder of Object.values(folders)) makeFolder(folder);
   const coinbase = coinbaseSpecOf(config);
@@ -118,6 +117,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const books = await openBooks({ config, addon, clock, log, metrics, onBlock: () => lookAtBlocks() });
 
   undo.push(() => books.close());
+  const workers = workerCount(config, cores);
+  await books.recoverWithout(workers);
+  // From here on nothing is awaited until all is joined, so that no news comes before whoever takes it is there.
+
   const nodes = new Nodes({
     chain: config.chain,
     nodes: config.nodes.map(nodeOptions),
@@ -199,8 +202,6 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     clock,
     reuseAfterMs: extranonceReuseMs,
   });
-  const workers = workerCount(config, cores);
-  await books.recoverWithout(workers);
   const supervisor = superviseWorkers<WorkerSettings>({
     exec: program,
     args: ["worker"],

@@ -13,6 +13,9 @@ export const maxLiveJobs = 128;
 /** Templates whose transactions stay on disk: those of every live job, and some for those on their way. */
 export const templatesKept = maxLiveJobs + 32;
 
+/** How long an extranonce1 rests before it may come round again: no job of its time can be credited any more. */
+export const extranonceReuseMs = 2 * 3_600_000;
+
 /** Name of a worker's journal: each has its own. */
 export function journalNode(frontEnd: number, workerNumber: number): string {
   return `${frontEnd}-${workerNumber}`;

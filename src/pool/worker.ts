@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { versionRollingMask } from "../bitcoin/header.ts";
 import { openCandidateStore } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
-import { type Config, feeMillionths, secretsOf, windowThousandths } from "../config/index.ts";
+import { type Config, feeMillionths, secretsOf, sha256Kernel, windowThousandths } from "../config/index.ts";
 import { describeError } from "../errors.ts";
 import { createExtranoncePool } from "../jobs/extranonce-pool.ts";
 import { createLiveJobs } from "../jobs/live-jobs.ts";
@@ -24,13 +24,11 @@ import { createFoundBlocks } from "./found-blocks.ts";
 import { latch } from "./latch.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
-import { journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
+import { extranonceReuseMs, journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
 type Start = Extract<Instruction, { type: "start" }>;
 
-/** No job can be credited for so long after its connection closed. */
-const extranonceReuseMs = 2 * 3_600_000;
 const extranonceReserve = 1_024;
 const ntimeAheadSeconds = 7_000;
 /** Positions are announced at most so often: the ledger need not know of every commit. */
@@ -84,7 +82,7 @@ async function serve(
   const clock = systemClock;
   const failed = latch<Error>();
   let serving: Serving | undefined;
-  const addon = loadAddon();
+  const addon = loadAddon({ kernel: sha256Kernel() });
   const node = journalNode(config.pool.frontEnd, workerNumber);
   const journal = await openJournal({
     directory: join(config.journal.directory, node),

@@ -31,7 +31,7 @@ interface Serving {
   readonly running: Running;
 }
 
-async function serve(settings: unknown): Promise<Serving> {
+async function serve(settings: unknown, environment: NodeJS.ProcessEnv = {}): Promise<Serving> {
   const { path: folder, remove } = await temporaryFolder("config");
   const file = join(folder, "penstock.yaml");
   await writeFile(file, typeof settings === "string" ? settings : stringify(settings));
@@ -39,6 +39,7 @@ async function serve(settings: unknown): Promise<Serving> {
     name: "penstock serve",
     file: process.execPath,
     args: [program, "serve", "--config", file],
+    env: { ...process.env, ...environment },
   });
   onTestFinished(async () => {
     await running.stop("SIGTERM", 60_000);
@@ -207,4 +208,18 @@ test("a taken Stratum port is one line of the log and a reason of /readyz, until
   const ready = async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status === 200;
   await until(ready, { timeoutMs: 5_000, what: "the pool to be ready" });
   expect(running.lines.filter((text) => text.includes('"stratum-port-failed"'))).toHaveLength(1);
+});
+
+test("PENSTOCK_SHA256 forces the kernel that shares are judged with, and an unknown one is refused by name", async () => {
+  const { settings, httpPort } = await good();
+  await serve(settings, { PENSTOCK_SHA256: "portable" });
+  const metrics = async () => (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  await until(async () => /penstock_build_info\{[^}]*kernel="portable"/.test(await metrics()), {
+    timeoutMs: 30_000,
+    what: "/metrics to name the portable kernel",
+  });
+
+  const refused = await ending(await serve((await good()).settings, { PENSTOCK_SHA256: "abacus" }));
+  expect(refused.code).toBe(1);
+  expect(refused.said).toEqual([expect.stringMatching(/"abacus".*portable.*\[NATIVE_KERNEL_UNKNOWN\]/)]);
 });
