@@ -10,8 +10,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { fundWallet, newAddress } from "../support/chain.ts";
 import { until } from "../support/deadline.ts";
+import { expectExactlyOnce } from "../support/exactly-once.ts";
 import { aFaultyDisk, type FaultyDisk } from "../support/fault-injection/journal-process.ts";
-import { type LedgerShare, startMiners, type TestMiners } from "../support/miners.ts";
+import { startMiners, type TestMiners } from "../support/miners.ts";
 import { startPool, type TestPool } from "../support/pool.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { workerPids } from "../support/worker-pids.ts";
@@ -116,20 +117,8 @@ test("a pool that starts on a full disk says so, and serves as soon as there is 
 
 test("after all of it each acknowledged share is in the ledger once, and none is there that nobody made", async () => {
   await miners.stop();
-  await pool.applied();
   expect([...miners.refused.keys()]).toEqual(["unavailable"]);
-  const { stdout } = await pool.cli("ledger", "shares");
-  const hashes = stdout
-    .trim()
-    .split("\n")
-    .map((line) => (JSON.parse(line) as LedgerShare).hash);
-  const inLedger = new Set(hashes);
-  expect(inLedger.size).toBe(hashes.length);
-  expect([...miners.acknowledged.keys()].filter((hash) => !inLedger.has(hash))).toEqual([]);
-  expect(hashes.filter((hash) => !miners.submitted.has(hash))).toEqual([]);
-
-  const recomputed = await pool.cli("ledger", "recompute");
-  expect(recomputed, recomputed.stdout + recomputed.stderr).toMatchObject({ code: 0 });
+  await expectExactlyOnce(pool, miners);
   const verified = await pool.cli("journal", "verify");
   expect(verified, verified.stdout + verified.stderr).toMatchObject({ code: 0 });
 });

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { until } from "../support/deadline.ts";
-import { type LedgerShare, startMiners, type TestMiners } from "../support/miners.ts";
+import { expectExactlyOnce } from "../support/exactly-once.ts";
+import { startMiners, type TestMiners } from "../support/miners.ts";
 import { startPool, type TestPool } from "../support/pool.ts";
 
 /** Each has to come back under load; PENSTOCK_KILLS makes a long campaign of it. */
@@ -71,32 +72,16 @@ test(`every acknowledged share is in the ledger exactly once after ${kills} kill
     if (victim !== "worker") await pool.start();
   }
   await miners.stop();
-  await pool.applied();
-
-  const { stdout, code } = await pool.cli("ledger", "shares");
-  expect(code).toBe(0);
-  const inLedger = stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as LedgerShare);
-  const byHash = new Map(inLedger.map((share) => [share.hash, share]));
-  expect(byHash.size, "no share stands twice").toBe(inLedger.length);
-
-  const lost = [...miners.acknowledged.keys()].filter((hash) => !byHash.has(hash));
-  expect(lost, "acknowledged but not in the ledger").toEqual([]);
-  const invented = inLedger.filter(({ hash }) => !miners.submitted.has(hash));
-  expect(invented, "in the ledger but made by nobody").toEqual([]);
-  for (const share of inLedger) {
+  const inLedger = await expectExactlyOnce(pool, miners);
+  for (const share of inLedger.values()) {
     const made = miners.submitted.get(share.hash)!;
     expect(`${share.account}.${share.worker}`).toBe(made.user);
     expect(share.work).toBe(made.target.work.toString());
     expect(BigInt(`0x${share.target}`)).toBe(made.target.value);
   }
 
-  const recomputed = await pool.cli("ledger", "recompute");
-  expect(recomputed, recomputed.stdout + recomputed.stderr).toMatchObject({ code: 0 });
   console.log(
     `${kills} kills, ${miners.acknowledged.size} acknowledged of ${miners.submitted.size} submitted, ` +
-      `${inLedger.length} in the ledger; ${Math.round((servedShares / servedMs) * 1000)} acknowledged/s while serving`,
+      `${inLedger.size} in the ledger; ${Math.round((servedShares / servedMs) * 1000)} acknowledged/s while serving`,
   );
 });

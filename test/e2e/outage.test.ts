@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { fundWallet, mineBlocks, newAddress } from "../support/chain.ts";
 import { until } from "../support/deadline.ts";
-import { type LedgerShare, startMiners, type TestMiners } from "../support/miners.ts";
+import { expectExactlyOnce } from "../support/exactly-once.ts";
+import { startMiners, type TestMiners } from "../support/miners.ts";
 import { startPool, type TestPool } from "../support/pool.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 
@@ -108,18 +109,7 @@ test("after all of it each acknowledged share is in the ledger once, and none is
   timeout: 120_000,
 }, async () => {
   await miners.stop();
-  await pool.applied();
-  const { stdout } = await pool.cli("ledger", "shares");
-  const hashes = stdout
-    .trim()
-    .split("\n")
-    .map((line) => (JSON.parse(line) as LedgerShare).hash);
-  const inLedger = new Set(hashes);
-  expect(inLedger.size).toBe(hashes.length);
-  expect([...miners.acknowledged.keys()].filter((hash) => !inLedger.has(hash))).toEqual([]);
-  expect(hashes.filter((hash) => !miners.submitted.has(hash))).toEqual([]);
-  const recomputed = await pool.cli("ledger", "recompute");
-  expect(recomputed, recomputed.stdout + recomputed.stderr).toMatchObject({ code: 0 });
+  await expectExactlyOnce(pool, miners);
 });
 
 /** The server and its children. */
