@@ -41,7 +41,7 @@ const kernelFlags =
     : {};
 
 /** These know Node; everything else in native/src is the core. */
-const bindingFiles = ["binding.cpp", "arguments.cpp"];
+const isBinding = (name) => name.startsWith("binding") || name === "arguments.cpp";
 
 /**
  * @param {{log: (line: string) => void, buildDir?: string, compiler?: string}} options compiler: a command line,
@@ -68,7 +68,7 @@ export async function buildNative({ log, ...options }) {
  * @returns {Promise<{path: string, built: boolean}>}
  */
 export async function buildCoreProgram({ source, flags, ...options }) {
-  const core = (await sourcesIn(sourceDir)).filter((path) => !bindingFiles.includes(basename(path)));
+  const core = (await sourcesIn(sourceDir)).filter((path) => !isBinding(basename(path)));
   return build({
     ...options,
     what: `${basename(source)} with the native core`,

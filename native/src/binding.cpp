@@ -1,7 +1,9 @@
 #include <random>
 
 #include "arguments.h"
+#include "binding_intake.h"
 #include "crc32c.h"
+#include "handles.h"
 #include "judge.h"
 #include "merkle.h"
 #include "scan.h"
@@ -12,18 +14,8 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 1;
+constexpr std::uint32_t kInterfaceVersion = 2;
 constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
-
-struct JobHandle {
-  static constexpr napi_type_tag kTypeTag = {0x7d1a0c3e5b9f4826, 0x9c60f2ab4d7e1358};
-  PreparedJob job;
-};
-
-struct SeenHandle {
-  static constexpr napi_type_tag kTypeTag = {0x2f84b6d90e1c5a73, 0xb3579a1ce8d02f46};
-  SeenWindow window;
-};
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 
@@ -101,11 +93,11 @@ Napi::Value CallPrepareJob(const Napi::CallbackInfo& info) {
       .tipNumber = RequireInteger(tipNumber, "job.tipNumber", 0, kMaxSafeInteger),
   };
   Napi::Object handle = Napi::Object::New(info.Env());
-  WrapOwned(handle, std::make_unique<JobHandle>(JobHandle{PreparedJob(KernelOf(info), parts)}));
+  WrapOwned(handle, std::make_unique<JobHandle>(JobHandle{std::make_shared<const PreparedJob>(KernelOf(info), parts)}));
   return handle;
 }
 
-SeenWindow& ThisWindow(const Napi::CallbackInfo& info) { return Require<SeenHandle>(info.This(), "this").window; }
+SeenWindow& ThisWindow(const Napi::CallbackInfo& info) { return *Require<SeenHandle>(info.This(), "this").window; }
 
 /// seen.size: number
 Napi::Value GetSeenSize(const Napi::CallbackInfo& info) {
@@ -133,7 +125,7 @@ SeenWindow::Seed RandomSeed() {
 Napi::Value CallCreateSeenWindow(const Napi::CallbackInfo& info) {
   const std::uint64_t maxEntries = RequireInteger(info[0], "maxEntries", 1, 0xffffffff);
   Napi::Object handle = Napi::Object::New(info.Env());
-  WrapOwned(handle, std::make_unique<SeenHandle>(SeenHandle{SeenWindow(maxEntries, RandomSeed())}));
+  WrapOwned(handle, std::make_unique<SeenHandle>(SeenHandle{std::make_shared<SeenWindow>(maxEntries, RandomSeed())}));
   handle.DefineProperties({
       Napi::PropertyDescriptor::Accessor<Guarded<GetSeenSize>>("size", napi_enumerable),
       Napi::PropertyDescriptor::Accessor<Guarded<GetSeenBytes>>("bytes", napi_enumerable),
@@ -145,8 +137,8 @@ Napi::Value CallCreateSeenWindow(const Napi::CallbackInfo& info) {
 
 /// judge(job: PreparedJob, seen: SeenWindow, submission: Uint8Array, verdict: Uint8Array): number
 Napi::Value CallJudge(const Napi::CallbackInfo& info) {
-  const PreparedJob& job = Require<JobHandle>(info[0], "job").job;
-  SeenWindow& seen = Require<SeenHandle>(info[1], "seen").window;
+  const PreparedJob& job = *Require<JobHandle>(info[0], "job").job;
+  SeenWindow& seen = *Require<SeenHandle>(info[1], "seen").window;
   const Submission submission = ReadSubmission(RequireFixed<SubmissionLayout::kSize>(info[2], "submission"));
   const auto out = RequireFixed<VerdictLayout::kSize>(info[3], "verdict");
   const Verdict verdict = Judge(KernelOf(info), job, seen, submission);
@@ -188,6 +180,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallCreateSeenWindow>("createSeenWindow");
   add.operator()<CallJudge>("judge");
   add.operator()<CallScanNonces>("scanNonces");
+  AddIntake(addon, *kernel);
   addon.Freeze();
   return addon;
 }
@@ -214,6 +207,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"ntimeMax", S::kNtimeMax},
                                         {"target", S::kTarget}}));
   layout.Set("verdict", Record(env, {{"size", V::kSize}, {"hash", V::kHash}, {"header", V::kHeader}}));
+  layout.Set("frame", FrameLayout(env));
   const auto code = [](Refusal refusal) { return static_cast<std::size_t>(refusal); };
   layout.Set("refusals", Record(env, {{"duplicate", code(Refusal::kDuplicate)},
                                       {"stale", code(Refusal::kStale)},

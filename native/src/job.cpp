@@ -42,10 +42,17 @@ PreparedJob::PreparedJob(const Sha256Kernel& kernel, const JobParts& parts)
   tail_.insert(tail_.end(), padded.begin(), padded.begin() + static_cast<std::ptrdiff_t>(paddedLength));
 }
 
-void PreparedJob::BuildHeader(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
-                              FixedBytes<kExtranonce2Length> extranonce2, std::uint32_t versionBits,
-                              std::uint32_t ntime, std::uint32_t nonce, std::span<std::uint8_t, 80> header) const {
-  const Hash root = MerkleRoot(kernel, CoinbaseTxid(kernel, extranonce1, extranonce2), merkleBranch_);
+Hash PreparedJob::Root(const Sha256Kernel& kernel, const Extranonces& choice) const {
+  return MerkleRoot(kernel, CoinbaseTxid(kernel, choice), merkleBranch_);
+}
+
+void PreparedJob::Roots(const Sha256Kernel& kernel, std::span<const Extranonces> choices,
+                        std::span<Hash> roots) const {
+  for (std::size_t i = 0; i < choices.size(); i++) roots[i] = Root(kernel, choices[i]);
+}
+
+void PreparedJob::WriteHeader(const Hash& root, std::uint32_t versionBits, std::uint32_t ntime, std::uint32_t nonce,
+                              std::span<std::uint8_t, 80> header) const {
   WriteLe32(header.subspan<0, 4>(), version_ | versionBits);
   CopyBytes(header.subspan<4, 32>(), previousHash_);
   CopyBytes(header.subspan<36, 32>(), root);
@@ -54,15 +61,14 @@ void PreparedJob::BuildHeader(const Sha256Kernel& kernel, FixedBytes<kExtranonce
   WriteLe32(header.subspan<76, 4>(), nonce);
 }
 
-Hash PreparedJob::CoinbaseTxid(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
-                               FixedBytes<kExtranonce2Length> extranonce2) const {
+Hash PreparedJob::CoinbaseTxid(const Sha256Kernel& kernel, const Extranonces& choice) const {
   // Only the blocks that the extranonces touch are copied; the rest is hashed where it lies.
   std::array<std::uint8_t, 128> touched;
   const Bytes head = Bytes(tail_).first(std::min(tail_.size(), touched.size()));
   CopyBytes(touched, head);
   const std::span<std::uint8_t> place = std::span(touched).subspan(extranonceOffset_, kExtranonceLength);
-  CopyBytes(place.first<kExtranonce1Length>(), extranonce1);
-  CopyBytes(place.last<kExtranonce2Length>(), extranonce2);
+  CopyBytes(place.first<kExtranonce1Length>(), choice.extranonce1);
+  CopyBytes(place.last<kExtranonce2Length>(), choice.extranonce2);
 
   Sha256State state = midstate_;
   kernel.compress(state, Bytes(touched).first(head.size()));

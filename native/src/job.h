@@ -28,16 +28,26 @@ struct JobParts {
   std::uint64_t tipNumber;
 };
 
+/// What a miner chooses in the coinbase.
+struct Extranonces {
+  std::array<std::uint8_t, kExtranonce1Length> extranonce1;
+  std::array<std::uint8_t, kExtranonce2Length> extranonce2;
+};
+
 /// A job made ready for judging: constant, and hashing it for a share allocates nothing.
 class PreparedJob {
  public:
   /// Lengths must be within the bounds above.
   PreparedJob(const Sha256Kernel& kernel, const JobParts& parts);
 
-  /// Writes the header that these choices of the miner make.
-  void BuildHeader(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
-                   FixedBytes<kExtranonce2Length> extranonce2, std::uint32_t versionBits, std::uint32_t ntime,
-                   std::uint32_t nonce, std::span<std::uint8_t, 80> header) const;
+  /// Merkle root of a miner's choice.
+  Hash Root(const Sha256Kernel& kernel, const Extranonces& choice) const;
+  /// The same for many, which are as many as there are roots.
+  void Roots(const Sha256Kernel& kernel, std::span<const Extranonces> choices, std::span<Hash> roots) const;
+
+  /// Writes the header over a root: it stays the same while the extranonces do.
+  void WriteHeader(const Hash& root, std::uint32_t versionBits, std::uint32_t ntime, std::uint32_t nonce,
+                   std::span<std::uint8_t, 80> header) const;
 
   const Hash& previousHash() const { return previousHash_; }
   const Hash& networkTarget() const { return networkTarget_; }
@@ -45,8 +55,7 @@ class PreparedJob {
   std::uint64_t tipNumber() const { return tipNumber_; }
 
  private:
-  Hash CoinbaseTxid(const Sha256Kernel& kernel, FixedBytes<kExtranonce1Length> extranonce1,
-                    FixedBytes<kExtranonce2Length> extranonce2) const;
+  Hash CoinbaseTxid(const Sha256Kernel& kernel, const Extranonces& choice) const;
 
   std::uint32_t version_;
   std::uint32_t bits_;

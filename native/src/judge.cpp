@@ -3,29 +3,31 @@
 #include "u256.h"
 
 namespace penstock {
-namespace {
-
-Refusal RefusalOf(const PreparedJob& job, SeenWindow& seen, const Submission& submission, const Hash& hash) {
+Refusal Decide(const PreparedJob& job, SeenWindow& seen, const Hash& hash, const Claim& claim) {
   const SeenWindow::Tip tip = {job.tipNumber(), job.previousHash()};
   if (seen.Contains(tip, hash)) return Refusal::kDuplicate;
   // A tip whose hashes were dropped is stale whoever asks: a repetition would go unnoticed there.
-  if (submission.stale || seen.Forgotten(tip.number)) return Refusal::kStale;
-  if (submission.ntime < job.minTime() || submission.ntime > submission.ntimeMax) return Refusal::kNtimeOutOfRange;
-  if ((submission.versionBits & ~submission.versionMask) != 0) return Refusal::kVersionBitsNotAllowed;
-  if (!LessOrEqual(hash, submission.target)) return Refusal::kLowDifficulty;
+  if (claim.stale || seen.Forgotten(tip.number)) return Refusal::kStale;
+  if (claim.ntime < job.minTime() || claim.ntime > claim.ntimeMax) return Refusal::kNtimeOutOfRange;
+  if ((claim.versionBits & ~claim.versionMask) != 0) return Refusal::kVersionBitsNotAllowed;
+  if (!LessOrEqual(hash, claim.target)) return Refusal::kLowDifficulty;
   return seen.Insert(tip, hash) ? Refusal::kNone : Refusal::kWindowFull;
 }
 
-}  // namespace
-
 Verdict Judge(const Sha256Kernel& kernel, const PreparedJob& job, SeenWindow& seen, const Submission& submission) {
   Verdict verdict;
-  job.BuildHeader(kernel, submission.extranonce1, submission.extranonce2, submission.versionBits, submission.ntime,
-                  submission.nonce, verdict.header);
+  const Hash root = job.Root(kernel, {submission.extranonce1, submission.extranonce2});
+  job.WriteHeader(root, submission.versionBits, submission.ntime, submission.nonce, verdict.header);
   kernel.double80(verdict.hash, verdict.header);
   // Asked before any rule: a solved block is never refused.
   verdict.block = LessOrEqual(verdict.hash, job.networkTarget());
-  verdict.refusal = RefusalOf(job, seen, submission, verdict.hash);
+  verdict.refusal = Decide(job, seen, verdict.hash,
+                           {.ntime = submission.ntime,
+                            .ntimeMax = submission.ntimeMax,
+                            .versionBits = submission.versionBits,
+                            .versionMask = submission.versionMask,
+                            .stale = submission.stale,
+                            .target = submission.target});
   return verdict;
 }
 

@@ -39,6 +39,17 @@ enum class Refusal : std::uint32_t {
   kLowDifficulty,
   kWindowFull,
 };
+inline constexpr std::size_t kRefusalCount = 7;
+
+/// What the rules look at, besides the job and the hash.
+struct Claim {
+  std::uint32_t ntime;
+  std::uint32_t ntimeMax;
+  std::uint32_t versionBits;
+  std::uint32_t versionMask;
+  bool stale;
+  FixedBytes<32> target;
+};
 
 struct Submission {
   std::array<std::uint8_t, kExtranonce1Length> extranonce1;
@@ -62,6 +73,9 @@ struct Verdict {
 
 Submission ReadSubmission(FixedBytes<SubmissionLayout::kSize> bytes);
 void WriteVerdict(std::span<std::uint8_t, VerdictLayout::kSize> bytes, const Verdict& verdict);
+
+/// Asks the rules; an accepted hash is added to `seen`, and only an accepted one.
+Refusal Decide(const PreparedJob& job, SeenWindow& seen, const Hash& hash, const Claim& claim);
 
 /// Judges one submission; an accepted hash is added to `seen`, and only an accepted one.
 Verdict Judge(const Sha256Kernel& kernel, const PreparedJob& job, SeenWindow& seen, const Submission& submission);

@@ -31,8 +31,8 @@ struct Sha256Kernel {
   /// Double SHA-256 of n messages of 64 bytes, back to back: a merkle step. `out` is n * 32 bytes and may be the
   /// beginning of `in`.
   void (*double64)(std::span<std::uint8_t> out, Bytes in);
-  /// Double SHA-256 of a block header.
-  void (*double80)(std::span<std::uint8_t, 32> out, FixedBytes<80> header);
+  /// Double SHA-256 of n block headers of 80 bytes, back to back, to n * 32 bytes that do not overlap them.
+  void (*double80)(std::span<std::uint8_t> out, Bytes headers);
   /// First nonce in [first, end) whose hash has its top 32 bits <= job.topLimit, or `end`. end <= 2^32.
   std::uint64_t (*scan)(const ScanJob& job, std::uint64_t first, std::uint64_t end);
 };

@@ -86,7 +86,7 @@ void Double64(std::span<std::uint8_t> out, Bytes in) {
   }
 }
 
-void Double80(std::span<std::uint8_t, 32> out, FixedBytes<80> header) {
+void Double80One(std::span<std::uint8_t, 32> out, FixedBytes<80> header) {
   Sha256State state = kSha256Initial;
   CompressWords(state, LoadBlock(header.first<64>()));
   Block last = {};
@@ -95,6 +95,12 @@ void Double80(std::span<std::uint8_t, 32> out, FixedBytes<80> header) {
   last[15] = kBits80Bytes;
   CompressWords(state, last);
   StoreDigest(out, HashDigest(state));
+}
+
+void Double80(std::span<std::uint8_t> out, Bytes headers) {
+  for (; headers.size() >= 80; headers = headers.subspan(80), out = out.subspan(32)) {
+    Double80One(out.first<32>(), headers.first<80>());
+  }
 }
 
 std::uint64_t Scan(const ScanJob& job, std::uint64_t first, std::uint64_t end) {

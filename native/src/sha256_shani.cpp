@@ -191,11 +191,17 @@ void Double64(std::span<std::uint8_t> out, Bytes in) {
   if (in.size() >= 64) Double64Lanes<1>(out, in);
 }
 
-void Double80(std::span<std::uint8_t, 32> out, FixedBytes<80> header) {
+void Double80One(std::span<std::uint8_t, 32> out, FixedBytes<80> header) {
   std::array<Registers, 1> lanes = InitialLanes<1>();
   CompressLanes<1>(lanes, {LoadBlock(header.first<64>())});
   CompressLanes<1>(lanes, {PadAfter16(LoadWords(header.last<16>()), kBits80Bytes)});
   StoreDigest(out, HashDigests<1>(lanes)[0]);
+}
+
+void Double80(std::span<std::uint8_t> out, Bytes headers) {
+  for (; headers.size() >= 80; headers = headers.subspan(80), out = out.subspan(32)) {
+    Double80One(out.first<32>(), headers.first<80>());
+  }
 }
 
 std::uint64_t Scan(const ScanJob& job, std::uint64_t first, std::uint64_t end) {

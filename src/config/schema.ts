@@ -268,6 +268,11 @@ export const schema = group("Penstock's settings.", {
       max: 250,
     }),
     difficulty,
+    nativeSubmit: flag({
+      about:
+        "Reads and judges usual submissions in native code, straight from the received bytes. Off: all in JavaScript, several times slower, with the same outcome.",
+      default: true,
+    }),
     staleGraceSeconds: number({
       about:
         "How long a share on the previous tip still counts after the connection was sent a job on the new one.",

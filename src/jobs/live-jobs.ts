@@ -25,6 +25,8 @@ export interface LiveJobs {
   readonly current: LiveJob | undefined;
   /** How many jobs are held. */
   readonly size: number;
+  /** Number of the oldest job held; infinite if there is none. */
+  readonly oldestNumber: number;
   /** @throws PoolError JOB_OUT_OF_ORDER unless number rises and tipNumber does not fall. */
   add(data: JobData): LiveJob;
   get(number: number): LiveJob | undefined;
@@ -41,6 +43,7 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
   /** Numbers of the last tips, oldest first. */
   let tips: readonly number[] = [];
   let current: LiveJob | undefined;
+  let oldestNumber = Number.POSITIVE_INFINITY;
 
   function add(data: JobData): LiveJob {
     assertOrder(data, current?.data);
@@ -50,6 +53,10 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
     current = job;
     if (isNewTip) holdTip(data.tipNumber);
     dropOldest();
+    for (const number of jobs.keys()) {
+      oldestNumber = number;
+      break;
+    }
     return job;
   }
 
@@ -75,6 +82,9 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
     },
     get size() {
       return jobs.size;
+    },
+    get oldestNumber() {
+      return oldestNumber;
     },
     add,
     get: (number) => jobs.get(number),

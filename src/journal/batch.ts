@@ -2,11 +2,11 @@ import type { Logger } from "../log/index.ts";
 import { encodeRecord } from "./codec.ts";
 import type { Crc32c } from "./format.ts";
 import type { JournalRecord } from "./record.ts";
-
-/** Called once: true when the record is durable, false when it never will be. */
-export type Done = (durable: boolean) => void;
+import type { Done, RunPlace } from "./run.ts";
 
 const initialBytes = 64 * 1024;
+/** A run of records finds at least this much room, unless the commit is about to be full. */
+const runBytes = 32 * 1024;
 /** A buffer that a slow disk made larger than this is let go afterwards. */
 const keptBytes = 8 * 1024 * 1024;
 
@@ -17,6 +17,7 @@ export class Batch {
   count = 0;
   /** Sequence of the first record. */
   first = 0;
+  /** Who waits, in order: one for each record or run of them. */
   #dones: (Done | undefined)[] = [];
   /** One object for all records: nothing is allocated for a share. */
   readonly #frame = { epoch: 0, sequence: 0, index: 0 };
@@ -46,6 +47,27 @@ export class Batch {
     this.#dones.push(done);
   }
 
+  /** @param limit most bytes that this batch may have. */
+  offer(place: RunPlace, sequence: number, limit: number): void {
+    if (this.bytes.length - this.length < runBytes) this.#grow(this.length + runBytes);
+    place.bytes = this.bytes;
+    place.start = this.length;
+    place.end = Math.min(this.bytes.length, limit);
+    place.sequence = sequence;
+    place.index = this.count;
+    place.records = 0;
+    place.length = 0;
+    place.done = undefined;
+  }
+
+  /** Takes what was written to the place offered last. */
+  take({ sequence, records, length, done }: RunPlace): void {
+    if (this.count === 0) this.first = sequence;
+    this.length += length;
+    this.count += records;
+    this.#dones.push(done);
+  }
+
   #grow(wanted: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.bytes.length * 2));
     this.bytes.copy(larger, 0, 0, this.length);
@@ -53,7 +75,7 @@ export class Batch {
   }
 
   /** Empties the batch for its next use and hands out who waits for it, in order. */
-  take(): (Done | undefined)[] {
+  empty(): (Done | undefined)[] {
     const dones = this.#dones;
     this.#dones = [];
     this.length = 0;

@@ -1,5 +1,4 @@
 /** The write-ahead journal of accepted shares: the source of truth. What its bytes look like is drawn in format.ts. */
-export type { Done } from "./batch.ts";
 export {
   type CommitListener,
   type Journal,
@@ -20,4 +19,5 @@ export type {
   ShareRecord,
 } from "./record.ts";
 export { lastPosition, type RecoverOptions, recoverJournal } from "./recover.ts";
+export type { Done, RunPlace } from "./run.ts";
 export { type Finding, type VerifyOptions, verifyJournal } from "./verify.ts";

@@ -17,13 +17,14 @@ import { type Clock, systemClock } from "../clock.ts";
 import { PoolError } from "../errors.ts";
 import type { Logger } from "../log/index.ts";
 import type { Addon } from "../native/addon.ts";
-import { Batch, type Done, settle } from "./batch.ts";
+import { Batch, settle } from "./batch.ts";
 import { TextCache } from "./codec.ts";
 import { makeDurableDirectory } from "./disk.ts";
 import { headerBytes, isNodeName, maxEpoch, maxRecordBytes, recordBytes } from "./format.ts";
 import { type JournalLock, lockJournal } from "./lock.ts";
 import type { Durability, JournalRecord, Position, SequencePosition } from "./record.ts";
 import { crc32cOf, type Recovered, recoverLocked } from "./recover.ts";
+import type { Done, RunPlace } from "./run.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { nextSpaceState, type SpaceState } from "./space.ts";
 
@@ -92,6 +93,12 @@ export interface Journal {
    * @returns its sequence, 0 if it was not taken.
    */
   append(record: JournalRecord, done?: Done): number;
+  /**
+   * The same for a run of records that `write` puts into the commit's bytes itself, each as `append` would have: it is
+   * called once, at once, unless no record would be taken now.
+   * @returns whether it was called.
+   */
+  appendRun(write: (place: RunPlace) => void): boolean;
   /** After the `done`s of each commit. @returns how to stop listening. */
   onCommit(listener: CommitListener): () => void;
   /** Takes nothing more, commits what it has, marks the end and unlocks. */
@@ -183,6 +190,18 @@ function isSpaceError(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
+const noPlace: RunPlace = {
+  bytes: Buffer.alloc(0),
+  start: 0,
+  end: 0,
+  epoch: 0,
+  sequence: 0,
+  index: 0,
+  records: 0,
+  length: 0,
+  done: undefined,
+};
+
 class Writer implements Journal {
   readonly node: string;
   readonly epoch: number;
@@ -192,6 +211,8 @@ class Writer implements Journal {
   readonly #texts = new TextCache();
   readonly #listeners = new Set<CommitListener>();
 
+  /** One for all runs: nothing is allocated for them. */
+  readonly #place: RunPlace;
   #gathering: Batch;
   #inFlight: Batch;
   #committed: SequencePosition;
@@ -224,6 +245,7 @@ class Writer implements Journal {
     this.epoch = epoch;
     this.#committed = previous;
     const crc32c = crc32cOf(settings.addon);
+    this.#place = { ...noPlace, epoch };
     this.#gathering = new Batch(epoch, crc32c);
     this.#inFlight = new Batch(epoch, crc32c);
   }
@@ -280,23 +302,37 @@ class Writer implements Journal {
     }
     const sequence = this.#nextSequence++;
     this.#gathering.add(record, sequence, room, account, worker, done);
-    if (!this.#busy && !this.#scheduled) {
-      this.#scheduled = true;
-      // After this turn of the event loop: all shares that were read in it share one commit.
-      setImmediate(this.#startCommit);
-    }
+    this.#schedule();
     return sequence;
+  }
+
+  appendRun(write: (place: RunPlace) => void): boolean {
+    if (!this.#takes(maxRecordBytes)) return false;
+    const place = this.#place;
+    this.#gathering.offer(place, this.#nextSequence, this.#batchLimit);
+    write(place);
+    if (place.records === 0) return true;
+    this.#nextSequence += place.records;
+    this.#gathering.take(place);
+    this.#schedule();
+    return true;
+  }
+
+  #schedule(): void {
+    if (this.#busy || this.#scheduled) return;
+    this.#scheduled = true;
+    // After this turn of the event loop: all shares that were read in it share one commit.
+    setImmediate(this.#startCommit);
+  }
+
+  /** Most bytes that the gathering commit may have. */
+  get #batchLimit(): number {
+    return Math.min(this.#segments.capacity, this.#settings.maxQueuedBytes - this.#inFlight.length);
   }
 
   #takes(room: number): boolean {
     if (this.#state === "refusing" || this.#state === "failed" || this.#closing !== undefined) return false;
-    const gathered = this.#gathering.length + room;
-    if (
-      gathered <= this.#segments.capacity &&
-      gathered + this.#inFlight.length <= this.#settings.maxQueuedBytes
-    ) {
-      return true;
-    }
+    if (this.#gathering.length + room <= this.#batchLimit) return true;
     if (!this.#queueFull) {
       this.#queueFull = true;
       this.#settings.log.error(
@@ -335,7 +371,7 @@ class Writer implements Journal {
     const seconds = (clock.monotonicMs() - this.#busySinceMs) / 1000;
     this.#committed = { epoch: this.epoch, sequence: batch.first + count - 1 };
     const position = this.committed;
-    const dones = batch.take();
+    const dones = batch.empty();
     this.#queueFull = false;
     if (this.#stalled) this.#setStalled(false);
     // The disk works on while the answers go out.
@@ -385,8 +421,9 @@ class Writer implements Journal {
   }
 
   #settleFalse(batches: readonly Batch[]): void {
-    const dones = batches.flatMap((batch) => batch.take());
-    this.#settings.metrics?.refused?.inc(dones.length);
+    const records = batches.reduce((sum, { count }) => sum + count, 0);
+    const dones = batches.flatMap((batch) => batch.empty());
+    this.#settings.metrics?.refused?.inc(records);
     this.#settings.metrics?.queuedBytes?.set(0);
     settle(dones, false, this.#settings.log);
     this.#sayIdle();

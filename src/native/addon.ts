@@ -23,6 +23,30 @@ export interface Addon {
    * `seen` was told to forget is stale: a repetition would go unnoticed.
    */
   judge(job: PreparedJob, seen: SeenWindow, submission: Uint8Array, verdict: Uint8Array): number;
+  /** What `takeSubmits` works with; one a worker. */
+  createIntake(options: IntakeOptions): Intake;
+  /** What one connection may submit natively: nothing at first. */
+  createLane(): Lane;
+  /**
+   * Lets the lane's connection submit for this job under this name, and under this user name. A grant with another
+   * extranonce1 or version mask takes all jobs back.
+   */
+  grant(lane: Lane, grant: LaneGrant): void;
+  /** Takes all jobs back. */
+  forget(lane: Lane): void;
+  /**
+   * Takes the mining.submit lines at the front of bytes[frame.from…] for as long as they are usual, granted and no
+   * blocks: judges them, adds accepted hashes to the window, writes their records to journal[journalStart, journalEnd)
+   * and the answers to all of them to `answers`. `frame` has the layout of native/layout.ts.
+   */
+  takeSubmits(
+    intake: Intake,
+    lane: Lane,
+    bytes: Uint8Array,
+    journal: Uint8Array,
+    answers: Uint8Array,
+    frame: Float64Array,
+  ): void;
   /**
    * Hashes `count` nonces from `nonceStart` on, blocking; calls nothing. Returns the first nonce whose header hash is
    * <= target, or -1. header is 80 bytes; its nonce field is ignored. nonceStart + count <= 2^32.
@@ -42,6 +66,43 @@ export interface PrepareJob {
   readonly networkTarget: Uint8Array;
   /** Names the tip: seen hashes are kept by it. */
   readonly tipNumber: number;
+}
+
+export interface IntakeOptions {
+  readonly seen: SeenWindow;
+  /** What follows the id in the answer to an accepted share. */
+  readonly acceptedTail: string;
+  /** The same for refusals, by their codes; the first is not used. */
+  readonly refusalTails: readonly string[];
+}
+
+declare const intake: unique symbol;
+export interface Intake {
+  readonly [intake]: true;
+}
+
+declare const lane: unique symbol;
+export interface Lane {
+  readonly [lane]: true;
+}
+
+export interface LaneGrant {
+  readonly extranonce1: number;
+  readonly versionMask: number;
+  /** As the client writes it. */
+  readonly user: string;
+  /** UTF-8, at most 255 bytes each. */
+  readonly account: Uint8Array;
+  readonly worker: Uint8Array;
+  readonly jobNumber: number;
+  readonly variant: number;
+  readonly prepared: PreparedJob;
+  /** The target in force, and 16 bytes of its work, little-endian. */
+  readonly target: Uint8Array;
+  readonly work: Uint8Array;
+  readonly height: number;
+  /** Comes back with runs of accepted shares. */
+  readonly tag: number;
 }
 
 declare const preparedJob: unique symbol;

@@ -4,7 +4,16 @@ import { fileURLToPath } from "node:url";
 import { PoolError } from "../errors.ts";
 import type { Addon } from "./addon.ts";
 
-export type { Addon, PreparedJob, PrepareJob, SeenWindow } from "./addon.ts";
+export type {
+  Addon,
+  Intake,
+  IntakeOptions,
+  Lane,
+  LaneGrant,
+  PreparedJob,
+  PrepareJob,
+  SeenWindow,
+} from "./addon.ts";
 
 /** What native/build/penstock.node exports: see `CreateAddon` and `Init` in native/src/binding.cpp. */
 export interface NativeBinding {
@@ -16,6 +25,7 @@ export interface NativeBinding {
     readonly submission: Readonly<Record<string, number>>;
     readonly verdict: Readonly<Record<string, number>>;
     readonly refusals: Readonly<Record<string, number>>;
+    readonly frame: Readonly<Record<string, number>>;
     readonly staleFlag: number;
     readonly blockFlag: number;
   };
@@ -31,7 +41,7 @@ export interface LoadOptions {
 }
 
 /** Same number in native/src/binding.cpp: an addon from before a change must not be judged with. */
-const interfaceVersion = 1;
+const interfaceVersion = 2;
 
 // src/native/ and dist/native/ lie equally deep below the package's root.
 const builtPath = fileURLToPath(new URL("../../native/build/penstock.node", import.meta.url));

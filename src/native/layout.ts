@@ -42,3 +42,27 @@ export const refusalCodes = [
   "low-difficulty",
   "window-full",
 ] as const;
+
+/**
+ * Places in the Float64Array that goes with takeSubmits; what stands before `taken` goes in, the rest comes out. From
+ * `refused` on stand counts of refusals by their codes.
+ */
+export const frameLayout = {
+  from: 0,
+  oldestJob: 1,
+  timeMs: 2,
+  ntimeMax: 3,
+  journalStart: 4,
+  journalEnd: 5,
+  epoch: 6,
+  sequence: 7,
+  index: 8,
+  taken: 9,
+  again: 10,
+  records: 11,
+  journalBytes: 12,
+  answerBytes: 13,
+  tag: 14,
+  refused: 15,
+  length: 22,
+} as const;

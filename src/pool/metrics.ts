@@ -12,10 +12,10 @@ import type { TemplateMetrics } from "../template/index.ts";
 export function shareCounters({ shares }: Metrics, log: Logger): ShareCounters {
   let fullSaid = false;
   return {
-    received: (protocol) => shares.received.inc({ protocol }),
-    answered: (protocol, result) => shares.answered.inc({ protocol, result }),
-    accepted: (protocol, work) => {
-      shares.journaled.inc();
+    received: (protocol, submissions) => shares.received.inc({ protocol }, submissions),
+    answered: (protocol, result, submissions) => shares.answered.inc({ protocol, result }, submissions),
+    accepted: (protocol, work, count) => {
+      shares.journaled.inc(count);
       shares.work.inc({ protocol }, Number(work));
     },
     windowFull() {

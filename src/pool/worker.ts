@@ -17,6 +17,7 @@ import { journalStates } from "../metrics/labels.ts";
 import { loadAddon } from "../native/index.ts";
 import type { FromWorker, ToWorker } from "../processes/messages.ts";
 import { createShares } from "../shares/accept-shares.ts";
+import { createNativeIntake } from "../shares/native-intake.ts";
 import type { StratumLimits } from "../stratum/limits.ts";
 import { createStratum } from "../stratum/stratum.ts";
 import { readTransactionsFileSync } from "../template/transactions-file.ts";
@@ -124,6 +125,7 @@ async function serve(
     send: (block) => send({ type: "block", ...block }),
     log,
   });
+  const counters = shareCounters(metrics, log);
   const shares = createShares({
     addon,
     seen,
@@ -132,13 +134,17 @@ async function serve(
     storeBlock,
     terms: { feeMillionths: feeMillionths(config), windowThousandths: windowThousandths(config) },
     ntimeAheadSeconds,
-    counters: shareCounters(metrics, log),
+    counters,
   });
+  const intake = config.stratum.nativeSubmit
+    ? createNativeIntake({ addon, seen, jobs, journal, clock, ntimeAheadSeconds, counters })
+    : undefined;
   const stratum = createStratum({
     listen: config.stratum.listen,
     chain: config.chain,
     jobs,
     shares,
+    intake,
     extranonces,
     difficulty: config.stratum.difficulty,
     versionMask: versionRollingMask,

@@ -5,6 +5,7 @@ import type { JournalRecord } from "../journal/record.ts";
 import type { Addon, SeenWindow } from "../native/addon.ts";
 import { blockFlag, refusalCodes, staleFlag, submissionLayout, verdictLayout } from "../native/layout.ts";
 import type { Reason } from "../protocol/reasons.ts";
+import { reasonOfRefusal } from "./refusal.ts";
 import type { Shares, Submission } from "./shares.ts";
 
 /** A hash that met the network target, with what its block is made of. The views are valid during the call only. */
@@ -36,10 +37,10 @@ export interface SharesOptions {
 }
 
 export interface ShareCounters {
-  received(protocol: "v1" | "v2"): void;
-  answered(protocol: "v1" | "v2", result: Reason | "accepted"): void;
-  /** A share is durable; `work` is what it is credited with. */
-  accepted(protocol: "v1" | "v2", work: bigint): void;
+  received(protocol: "v1" | "v2", submissions: number): void;
+  answered(protocol: "v1" | "v2", result: Reason | "accepted", submissions: number): void;
+  /** Shares are durable; `work` is what they are credited with in all. */
+  accepted(protocol: "v1" | "v2", work: bigint, shares: number): void;
   /** The seen window of this worker is full: shares are refused as unavailable. */
   windowFull(): void;
 }
@@ -59,7 +60,7 @@ export function createShares(options: SharesOptions): Shares {
   function submit(submission: Submission, done: (refusal: Reason | undefined) => void): void {
     const { protocol, job } = submission;
     const timeMs = clock.wallMs();
-    counters.received(protocol);
+    counters.received(protocol, 1);
     writeRequest(request, submission, Math.floor(timeMs / 1000) + options.ntimeAheadSeconds);
     const code = addon.judge(job.prepared, seen, request, verdict);
     const block = (code & blockFlag) !== 0;
@@ -72,14 +73,14 @@ export function createShares(options: SharesOptions): Shares {
     const refusal = submission.refusal ?? refusalOf(code & 0xff);
     if (refusal !== undefined) {
       if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
-      counters.answered(protocol, refusal);
+      counters.answered(protocol, refusal, 1);
       done(refusal);
       return;
     }
     const { work } = submission.target;
     const answer = (durable: boolean) => {
-      if (durable) counters.accepted(protocol, work);
-      counters.answered(protocol, durable ? "accepted" : "unavailable");
+      if (durable) counters.accepted(protocol, work, 1);
+      counters.answered(protocol, durable ? "accepted" : "unavailable", 1);
       done(durable ? undefined : "unavailable");
     };
     append(
@@ -117,9 +118,8 @@ export function createShares(options: SharesOptions): Shares {
 
   function refusalOf(code: number): Reason | undefined {
     const refusal = refusalCodes[code];
-    if (refusal !== "window-full") return refusal;
-    counters.windowFull();
-    return "unavailable";
+    if (refusal === "window-full") counters.windowFull();
+    return refusal && reasonOfRefusal(refusal);
   }
 
   return { submit };

@@ -1,5 +1,6 @@
-/** An answer that may not be known yet. */
+/** Answers that stand together and may not be known yet. */
 export interface PendingAnswer {
+  readonly count: number;
   text: string | undefined;
 }
 
@@ -8,6 +9,7 @@ export class AnswerQueue {
   readonly #send: (text: string) => void;
   #waiting: PendingAnswer[] = [];
   #head = 0;
+  #size = 0;
 
   constructor(send: (text: string) => void) {
     this.#send = send;
@@ -15,19 +17,23 @@ export class AnswerQueue {
 
   /** Answers that wait: for their commit, or behind one that does. */
   get size(): number {
-    return this.#waiting.length - this.#head;
+    return this.#size;
   }
 
-  /** An answer that is known at once. */
-  answer(text: string): void {
-    if (this.size === 0) this.#send(text);
-    else this.#waiting.push({ text });
+  /** An answer, or several, that is known at once. */
+  answer(text: string, count = 1): void {
+    if (this.#size === 0) this.#send(text);
+    else this.#keep({ count, text });
   }
 
-  /** Keeps the place of an answer; `settle` must follow. */
-  reserve(): PendingAnswer {
-    const pending: PendingAnswer = { text: undefined };
+  /** Keeps the place of an answer, or of several; `settle` must follow. */
+  reserve(count = 1): PendingAnswer {
+    return this.#keep({ count, text: undefined });
+  }
+
+  #keep(pending: PendingAnswer): PendingAnswer {
     this.#waiting.push(pending);
+    this.#size += pending.count;
     return pending;
   }
 
@@ -36,9 +42,10 @@ export class AnswerQueue {
     const waiting = this.#waiting;
     let head = this.#head;
     for (; head < waiting.length; head++) {
-      const next = waiting[head]!.text;
-      if (next === undefined) break;
-      this.#send(next);
+      const next = waiting[head]!;
+      if (next.text === undefined) break;
+      this.#size -= next.count;
+      this.#send(next.text);
     }
     this.#head = head;
     this.#compact();

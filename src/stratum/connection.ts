@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:net";
 import type { Flusher } from "./flusher.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
 import { httpAnswer, speaks } from "./sniff.ts";
 
@@ -17,6 +17,8 @@ export interface ConnectionLimits {
 
 /** What stands behind a connection. Exceptions end this connection only. */
 export interface ConnectionHandler {
+  /** Everything that has come and is not handed on: see LineReader. */
+  lines(bytes: Buffer, from: number): number;
   /** One line without its newline; valid during the call only. */
   line(bytes: Buffer): void;
   /** A line was too long: the last chance to say so. */
@@ -43,6 +45,13 @@ export class Connection {
   #reason: CloseReason = "peer";
   /** First bytes that do not tell the protocol yet; undefined once it is known. */
   #firstBytes: Buffer | undefined = Buffer.alloc(0);
+  /** What comes behind the line that ended the connection is not read any more. */
+  readonly #reader: LineReader = {
+    lines: (bytes, from) => (this.#state === "open" ? (this.#handler?.lines(bytes, from) ?? from) : from),
+    line: (bytes) => {
+      if (this.#state === "open") this.#handler?.line(bytes);
+    },
+  };
   #outgoing = "";
   #stuckSinceMs: number | undefined;
   #finishByMs = Number.POSITIVE_INFINITY;
@@ -149,9 +158,7 @@ export class Connection {
     if (this.#state !== "open") return;
     const bytes = this.#firstBytes === undefined ? chunk : this.#told(chunk);
     if (bytes === undefined || this.#state !== "open") return;
-    const inTime = this.#lines.push(bytes, (line) => {
-      if (this.#state === "open") this.#handler?.line(line);
-    });
+    const inTime = this.#lines.push(bytes, this.#reader);
     if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
   }
 

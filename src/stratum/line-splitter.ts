@@ -1,5 +1,12 @@
 const newline = 0x0a;
 
+export interface LineReader {
+  /** All that is there from `from` on, where a line begins. @returns up to where whole lines were taken together. */
+  lines(bytes: Buffer, from: number): number;
+  /** One line without its newline. What is handed over is valid during the call only. */
+  line(bytes: Buffer): void;
+}
+
 /** Cuts a stream of bytes into lines, whatever the packets; holds back at most `maxBytes`. */
 export class LineSplitter {
   readonly #maxBytes: number;
@@ -10,10 +17,10 @@ export class LineSplitter {
   }
 
   /**
-   * Hands on every whole line, without its newline. The views are valid during the call only.
+   * Hands on every whole line: first offers all together, then goes on behind what was taken, line by line.
    * @returns false when a line is longer than allowed; then nothing of it is kept, and the stream is of no more use.
    */
-  push(chunk: Buffer, onLine: (line: Buffer) => void): boolean {
+  push(chunk: Buffer, reader: LineReader): boolean {
     let bytes = chunk;
     // A newline in what was held back has been found already: look on from where it ended.
     let from = 0;
@@ -22,11 +29,13 @@ export class LineSplitter {
       bytes = Buffer.concat([this.#rest, chunk]);
       this.#rest = undefined;
     }
-    let start = 0;
-    for (let end = bytes.indexOf(newline, from); end >= 0; end = bytes.indexOf(newline, start)) {
+    let start = reader.lines(bytes, 0);
+    while (start < bytes.length) {
+      const end = bytes.indexOf(newline, Math.max(start, from));
+      if (end < 0) break;
       if (end - start > this.#maxBytes) return false;
-      onLine(bytes.subarray(start, end));
-      start = end + 1;
+      reader.line(bytes.subarray(start, end));
+      start = reader.lines(bytes, end + 1);
     }
     if (bytes.length - start > this.#maxBytes) return false;
     // A copy: a view would keep the whole packet in memory.

@@ -3,6 +3,7 @@ import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
+import type { NativeIntake } from "../shares/native-intake.ts";
 import type { Shares } from "../shares/shares.ts";
 import { Admission } from "./admission.ts";
 import { Broadcaster } from "./broadcast.ts";
@@ -26,6 +27,8 @@ export interface StratumOptions {
   readonly chain: Chain;
   readonly jobs: LiveJobs;
   readonly shares: Shares;
+  /** Judges usual submissions in native code, straight from the bytes; undefined: every line takes the long way. */
+  readonly intake: NativeIntake | undefined;
   readonly extranonces: Extranonces;
   readonly difficulty: DifficultyOptions;
   /** Version bits that miners may roll. */

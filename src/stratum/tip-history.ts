@@ -22,6 +22,11 @@ export class TipHistory {
     return tipNumber > (this.#tips.at(-1)?.tipNumber ?? Number.NEGATIVE_INFINITY);
   }
 
+  /** Whether nothing newer was sent. */
+  isNewest(tipNumber: number): boolean {
+    return tipNumber === this.#tips.at(-1)?.tipNumber;
+  }
+
   /** Whether the tip was replaced, on this connection, longer than the grace ago. */
   isStale(tipNumber: number, nowMs: number, graceMs: number): boolean {
     if (tipNumber >= (this.#tips.at(-1)?.tipNumber ?? tipNumber)) return false;

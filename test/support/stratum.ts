@@ -52,6 +52,10 @@ export class MemoryJobs implements LiveJobs {
     return this.#jobs.size;
   }
 
+  get oldestNumber(): number {
+    return Math.min(...this.#jobs.keys());
+  }
+
   add(data: JobData): LiveJob {
     this.current = { data, prepared: {} as PreparedJob };
     this.#jobs.set(data.number, this.current);
@@ -118,6 +122,7 @@ export async function aStratum(changes: StratumChanges = {}): Promise<StratumUnd
   let nextExtranonce1 = 0x01000000;
   const stratum = createStratum({
     listen: [{ host: "127.0.0.1", port: 0 }],
+    intake: undefined,
     chain: "regtest",
     jobs,
     shares,

@@ -7,7 +7,8 @@ import { reasonNames, reasons } from "../reasons.ts";
 import type { Json } from "./json.ts";
 import type { Line } from "./line.ts";
 
-const acceptedTail = ',"result":true,"error":null}\n';
+/** What follows the id in the answer to an accepted share, and in no answer else. */
+export const acceptedTail = ',"result":true,"error":null}\n';
 const refusalTails = new Map<Reason, string>(
   reasonNames.map((reason) => [reason, refusalTail("null", reason)]),
 );
@@ -15,6 +16,11 @@ const refusalTails = new Map<Reason, string>(
 /** @param idText the request's id as JSON text. */
 export function encodeTrue(idText: string): string {
   return `{"id":${idText}${acceptedTail}`;
+}
+
+/** Answers in which what was accepted is refused after all, by this reason. */
+export function refuseAccepted(answers: string, reason: Reason): string {
+  return answers.replaceAll(acceptedTail, () => refusalTails.get(reason)!);
 }
 
 /** @param resultText the result as JSON text. */
@@ -37,7 +43,8 @@ export function encodeMethodNotFound(idText: string): string {
   return `{"id":${idText},"result":null,"error":[-3,"Method not found",null]}\n`;
 }
 
-function refusalTail(resultText: string, reason: Reason, detail?: string): string {
+/** What follows the id in a refusal. */
+export function refusalTail(resultText: string, reason: Reason, detail?: string): string {
   const { v1Code, sentence } = reasons[reason];
   return `,"result":${resultText},"error":[${v1Code},${JSON.stringify(`${reason}: ${detail ?? sentence}`)},null]}\n`;
 }

@@ -10,6 +10,8 @@ export function configure(session: Session, line: Line): Malformed | undefined {
   const { extensions, versionMask } = request;
   session.versionMask =
     versionMask === undefined ? undefined : (versionMask & session.context.versionMask) >>> 0;
+  // It rests on the mask agreed on before.
+  session.lane?.forget();
   session.answers.answer(encodeConfiguration(line.idText, extensions, session.versionMask));
   return undefined;
 }

@@ -2,6 +2,7 @@ import type { Chain } from "../../bitcoin/address.ts";
 import type { Clock } from "../../clock.ts";
 import type { LiveJobs } from "../../jobs/live-jobs.ts";
 import type { Logger } from "../../log/index.ts";
+import type { NativeIntake } from "../../shares/native-intake.ts";
 import type { Shares } from "../../shares/shares.ts";
 import type { DifficultyOptions, DifficultyTable } from "../difficulty.ts";
 import type { ExtranonceLeases } from "../extranonce-leases.ts";
@@ -14,6 +15,8 @@ export interface SessionContext {
   readonly chain: Chain;
   readonly jobs: LiveJobs;
   readonly shares: Shares;
+  /** Undefined: every line takes the long way. */
+  readonly intake: NativeIntake | undefined;
   readonly extranonces: ExtranonceLeases;
   readonly difficulty: DifficultyOptions;
   readonly difficulties: DifficultyTable;

@@ -9,6 +9,7 @@ import type { Line } from "../../protocol/v1/line.ts";
 import { isBlank, readLine } from "../../protocol/v1/line.ts";
 import { Malformed } from "../../protocol/v1/malformed.ts";
 import { encodeSetDifficulty } from "../../protocol/v1/set-difficulty.ts";
+import type { Run, ShareLane } from "../../shares/native-intake.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import type { Connection, ConnectionHandler } from "../connection.ts";
 import { clamp } from "../difficulty.ts";
@@ -20,7 +21,7 @@ import { WorkHistory } from "../work-history.ts";
 import { authorize } from "./authorize.ts";
 import { configure } from "./configure.ts";
 import type { SessionContext } from "./context.ts";
-import { submit } from "./submit.ts";
+import { submit, takeRun } from "./submit.ts";
 import { subscribe } from "./subscribe.ts";
 import { suggestDifficulty } from "./suggest-difficulty.ts";
 
@@ -53,6 +54,8 @@ export class Session implements ConnectionHandler {
   wantedDifficulty: number;
   suggestion: { readonly difficulty: number; readonly atMs: number } | undefined;
   vardiff: VardiffWindow | undefined;
+  /** What this connection may submit in native code. */
+  readonly lane: ShareLane | undefined;
   readonly #openedMs: number;
   readonly #onClosed: (session: Session) => void;
   #lastRequestMs: number;
@@ -65,12 +68,26 @@ export class Session implements ConnectionHandler {
     this.context = context;
     this.connection = connection;
     this.answers = new AnswerQueue((text) => connection.send(text));
+    this.lane = context.intake?.createLane();
     const { start, min, max } = context.difficulty;
     this.wantedDifficulty = clamp(start, min, max);
     this.#openedMs = context.clock.monotonicMs();
     this.#lastRequestMs = this.#openedMs;
     this.#onClosed = onClosed;
   }
+
+  lines(bytes: Buffer, from: number): number {
+    if (this.lane === undefined || !this.lane.isOpen || from === bytes.length) return from;
+    const taken = this.lane.take(bytes, from, this.#onRun);
+    if (taken > from) {
+      this.#garbageInARow = 0;
+      this.#lastRequestMs = this.context.clock.monotonicMs();
+      this.#holdBack();
+    }
+    return taken;
+  }
+
+  readonly #onRun = (run: Run) => takeRun(this, run);
 
   line(bytes: Buffer): void {
     // Some clients send empty lines as a sign of life.
@@ -163,6 +180,7 @@ export class Session implements ConnectionHandler {
     if (present !== undefined && present.difficulty !== difficulty) this.context.metrics.difficultyChanged();
     this.work.prune((number) => this.context.jobs.get(number) !== undefined);
     this.work.assigned({ number: data.number, variant, difficulty, target });
+    this.lane?.forget();
     if (this.vardiff?.difficulty !== difficulty) this.vardiff = openWindow(difficulty, nowMs, this.vardiff);
     const clean = this.tips.sent(data.tipNumber, nowMs) || (variant === 0 && data.clean);
     this.#owesWork = false;
@@ -186,7 +204,8 @@ export class Session implements ConnectionHandler {
       return;
     }
     this.work.sent(data.number);
-    this.tips.sent(data.tipNumber, this.context.clock.monotonicMs());
+    // What was granted on the tip before may become stale.
+    if (this.tips.sent(data.tipNumber, this.context.clock.monotonicMs())) this.lane?.forget();
     this.#owesWork = false;
     this.connection.sendShared(shared);
   }

@@ -7,6 +7,7 @@ import type { Addon } from "../../../src/native/addon.ts";
 import { loadAddon, loadBinding } from "../../../src/native/index.ts";
 import {
   blockFlag,
+  frameLayout,
   refusalCodes,
   staleFlag,
   submissionLayout,
@@ -71,6 +72,7 @@ test("both sides of the border have the same layout", () => {
   expect(binding.layout).toEqual({
     submission: submissionLayout,
     verdict: verdictLayout,
+    frame: frameLayout,
     refusals: Object.fromEntries(codes),
     staleFlag,
     blockFlag,

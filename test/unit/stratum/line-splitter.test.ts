@@ -1,13 +1,15 @@
 import { expect, test } from "vitest";
-import { LineSplitter } from "../../../src/stratum/line-splitter.ts";
+import { type LineReader, LineSplitter } from "../../../src/stratum/line-splitter.ts";
 import { randomSource } from "../../support/random.ts";
 
 function split(chunks: readonly (string | Buffer)[]): { lines: string[]; inTime: boolean; rest: string } {
   const splitter = new LineSplitter(100);
   const lines: string[] = [];
-  const inTime = chunks.every((chunk) =>
-    splitter.push(Buffer.from(chunk), (line) => lines.push(line.toString())),
-  );
+  const reader: LineReader = {
+    lines: (_bytes, from) => from,
+    line: (line) => void lines.push(line.toString()),
+  };
+  const inTime = chunks.every((chunk) => splitter.push(Buffer.from(chunk), reader));
   return { lines, inTime, rest: splitter.takeRest()?.toString() ?? "" };
 }
 
@@ -26,6 +28,34 @@ test("lines are the same however the bytes are cut", () => {
     }
     expect(split(chunks)).toEqual(whole);
   }
+});
+
+test("lines that are taken together are not handed on again, and each offer begins with a line", () => {
+  const splitter = new LineSplitter(100);
+  const random = randomSource(6);
+  const seen: string[] = [];
+  const reader: LineReader = {
+    // Takes up to two whole lines.
+    lines(bytes, from) {
+      let at = from;
+      for (let count = random.integer(0, 2); count > 0; count--) {
+        const end = bytes.indexOf("\n", at);
+        if (end < 0) break;
+        seen.push(bytes.toString("latin1", at, end));
+        at = end + 1;
+      }
+      return at;
+    },
+    line: (line) => void seen.push(line.toString("latin1")),
+  };
+  const expected = Array.from({ length: 500 }, (_, index) => `line ${index}`);
+  const bytes = Buffer.from(expected.map((line) => `${line}\n`).join(""));
+  for (let at = 0; at < bytes.length; ) {
+    const to = at + random.integer(1, 60);
+    expect(splitter.push(bytes.subarray(at, to), reader)).toBe(true);
+    at = to;
+  }
+  expect(seen).toEqual(expected);
 });
 
 test("lines of the longest allowed length are handed on, longer ones are not, whether they end or not", () => {
