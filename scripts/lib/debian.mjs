@@ -19,6 +19,7 @@ import {
   chmod,
   lstat,
   mkdir,
+  open,
   readdir,
   readFile,
   readlink,
@@ -37,10 +38,17 @@ const DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /**
  * @typedef {object} DebianProgram
  * @property {string} name of the folder in the cache
- * @property {string} packageName Debian's name of the package
- * @property {readonly (readonly string[])[]} suites to try in turn; the package comes from the last suite of a row,
- *   what it needs from any of the row. Own-suite rows: see `machineSuite`.
- * @property {readonly string[]} programs to make wrappers for
+ * @property {readonly string[]} packages Debian's names of them
+ * @property {readonly (readonly string[])[]} suites to try in turn; the packages come from the last suite of a row,
+ *   what they need from any of the row. Own-suite rows: see `machineSuite`.
+ * @property {readonly (string | Wrapped)[]} programs to make wrappers for; a name: as it is in usr/bin or beside it
+ */
+
+/**
+ * @typedef {object} Wrapped a program that needs more than its name
+ * @property {string} name of the wrapper
+ * @property {RegExp} [file] its path below root, if it is not in a folder for programs or has another name there
+ * @property {readonly string[]} [flags] put before those of the caller; `$bin` and `$root` stand for the folders
  */
 
 /**
@@ -56,7 +64,10 @@ export async function provideDebian(wanted, { log, root = join(cacheDir, "debian
   const mirror = await debianMirror();
   await mkdir(root, { recursive: true });
   await removeLeftovers(root);
-  log(`downloading Debian's package ${wanted.packageName} (once, into ${home})`);
+  const packages = wanted.packages.join(", ");
+  log(
+    `downloading Debian's package${wanted.packages.length > 1 ? "s" : ""} ${packages} (once, into ${home})`,
+  );
   const workshop = join(root, `.making-${process.pid}-${randomBytes(4).toString("hex")}`);
   await mkdir(workshop);
   try {
@@ -116,7 +127,7 @@ async function downloadFromFirst(wanted, mirror, workshop) {
   let firstFailure;
   for (const [index, suites] of wanted.suites.entries()) {
     try {
-      return await download(wanted.packageName, suites, mirror, join(workshop, `try-${index}`));
+      return await download(wanted.packages, suites, mirror, join(workshop, `try-${index}`));
     } catch (error) {
       if (!(error instanceof NotInSuite)) throw error;
       firstFailure ??= error;
@@ -128,8 +139,8 @@ async function downloadFromFirst(wanted, mirror, workshop) {
 /** The mirror works and has no such suite, or the suite no such package: the next row may have it. */
 class NotInSuite extends SetupFailure {}
 
-/** The files of the package and of all that it needs, downloaded into `folder`. */
-async function download(packageName, suites, mirror, folder) {
+/** The files of the packages and of all that they need, downloaded into `folder`. */
+async function download(packages, suites, mirror, folder) {
   const archives = join(folder, "cache/archives");
   for (const made of [
     join(archives, "partial"),
@@ -144,7 +155,7 @@ async function download(packageName, suites, mirror, folder) {
   const apt = (...args) =>
     capture("apt-get", [...privateSettings(folder), ...args], { env: aptEnvironment() });
 
-  const where = `${packageName} from ${suites.at(-1)}`;
+  const where = `${packages.join(", ")} from ${suites.at(-1)}`;
   const updated = await apt("update", "--error-on=any");
   if (updated.code !== 0) throw aptFailure(`read the list of ${suites.join(" and ")}`, updated.stderr);
   const fetched = await apt(
@@ -153,7 +164,7 @@ async function download(packageName, suites, mirror, folder) {
     "--download-only",
     "--target-release",
     suites.at(-1),
-    packageName,
+    ...packages,
   );
   if (fetched.code !== 0) throw aptFailure(`download ${where}`, fetched.stderr);
   const names = (await readdir(archives)).filter((name) => name.endsWith(".deb"));
@@ -197,7 +208,7 @@ function aptEnvironment() {
 function aptFailure(what, stderr) {
   const words = /^E: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1) ?? "";
   const because = `apt could not ${what}: ${words}`;
-  if (/No space left/i.test(stderr)) return new SetupFailure(because, "Free about 500 MB of disk space.");
+  if (/No space left/i.test(stderr)) return new SetupFailure(because, "Free about 1 GB of disk space.");
   if (/ 404 |Unable to locate package|has no installation candidate|does not have a Release/.test(stderr)) {
     return new NotInSuite(
       because,
@@ -218,41 +229,55 @@ async function unpack(debs, root) {
   for (const deb of debs) {
     const { code, stderr } = await capture("dpkg-deb", ["--extract", deb, root]);
     if (code === 0) continue;
-    const hint = /No space left/i.test(stderr) ? "Free about 500 MB of disk space." : "Run this again.";
+    const hint = /No space left/i.test(stderr) ? "Free about 1 GB of disk space." : "Run this again.";
     throw new SetupFailure(`Could not unpack ${basename(deb)}: ${stderr.trim().split("\n").at(-1)}`, hint);
   }
 }
 
-async function writeWrappers({ name, programs }, made) {
+async function writeWrappers({ name: from, programs }, made) {
   const root = join(made, "root");
   const { loader, libraries } = await findLoader(root);
   await mkdir(join(made, "bin"));
   for (const program of programs) {
-    const binary = await firstThatExists(root, [
-      `usr/bin/${program}`,
-      `usr/sbin/${program}`,
-      `bin/${program}`,
-    ]);
+    const { name, file, flags = [] } = typeof program === "string" ? { name: program } : program;
+    const binary = file ? await findFile(root, file) : await findProgram(root, name);
     if (!binary)
-      throw new SetupFailure(
-        `Debian's ${name} holds no ${program}.`,
-        "Install it yourself and put it on PATH.",
-      );
-    const path = join(made, "bin", program);
-    await writeFile(path, wrapper(loader, libraries, binary));
+      throw new SetupFailure(`Debian's ${from} holds no ${name}.`, "Install it yourself and put it on PATH.");
+    const start = (await isDynamic(join(root, binary)))
+      ? [`"$root/${loader}" --library-path`, quoted(libraries.map((folder) => `$root/${folder}`).join(":"))]
+      : [];
+    const command = [...start, quoted(`$root/${binary}`), ...flags.map(quoted)].join(" ");
+    const path = join(made, "bin", name);
+    await writeFile(path, wrapper(command));
     await chmod(path, 0o755);
   }
 }
 
+function quoted(text) {
+  return `"${text}"`;
+}
+
 /** `exec` keeps the pid: who starts the wrapper holds the program itself. Paths are relative, so the folder can move. */
-function wrapper(loader, libraries, binary) {
-  const libraryPath = libraries.map((folder) => `$root/${folder}`).join(":");
+function wrapper(command) {
   return [
     "#!/bin/sh",
-    'root=$(CDPATH="" cd -- "$(dirname -- "$0")/../root" && pwd)',
-    `exec "$root/${loader}" --library-path "${libraryPath}" "$root/${binary}" "$@"`,
+    'bin=$(CDPATH="" cd -- "$(dirname -- "$0")" && pwd)',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+    'root="${bin%/bin}/root"',
+    `exec ${command} "$@"`,
     "",
   ].join("\n");
+}
+
+/** Whether the program asks for a loader, which it does near its beginning. */
+async function isDynamic(path) {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+    return buffer.subarray(0, bytesRead).includes("/ld-linux");
+  } finally {
+    await file.close();
+  }
 }
 
 /** The dynamic loader and the library folders below `root`, relative to it; both layouts, /lib and /usr/lib. */
@@ -279,8 +304,16 @@ async function foldersIn(path) {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-async function firstThatExists(root, candidates) {
-  for (const candidate of candidates) if (await isFile(root, candidate)) return candidate;
+async function findProgram(root, name) {
+  for (const folder of ["usr/bin", "usr/sbin", "bin"]) {
+    if (await isFile(root, `${folder}/${name}`)) return `${folder}/${name}`;
+  }
+  return undefined;
+}
+
+async function findFile(root, pattern) {
+  const paths = await readdir(root, { recursive: true });
+  for (const path of paths.filter((path) => pattern.test(path))) if (await isFile(root, path)) return path;
   return undefined;
 }
 

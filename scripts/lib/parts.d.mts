@@ -13,3 +13,11 @@ export function provideRedis(
 export function providePrometheus(
   options: Options,
 ): Promise<{ readonly prometheus: string; readonly promtool: string; readonly origin: string }>;
+
+export function provideClang(
+  options: Options,
+): Promise<{ readonly compiler: string; readonly flags: readonly string[]; readonly origin: string }>;
+
+export function provideArm64(
+  options: Options,
+): Promise<{ readonly compiler: string; readonly run: readonly string[]; readonly origin: string }>;

@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { checkNode, installDependencies } from "./dependencies.mjs";
 import { describeFailure, SetupFailure } from "./failure.mjs";
-import { provideBitcoin, providePrometheus, provideRedis } from "./parts.mjs";
+import { provideArm64, provideBitcoin, provideClang, providePrometheus, provideRedis } from "./parts.mjs";
 import { projectDir } from "./paths.mjs";
 import { say } from "./say.mjs";
 
 /**
- * Node.js's version, npm packages, native code, the Bitcoin node; for tests Redis and Prometheus too.
+ * Node.js's version, npm packages, native code, the Bitcoin node; for tests Redis, Prometheus and two compilers too.
  * @param {{tests?: boolean}} [options]
  */
 export async function setUp({ tests = false } = {}) {
@@ -16,7 +16,10 @@ export async function setUp({ tests = false } = {}) {
   const log = (line) => say(`… ${line}`);
   // The downloads need no npm package, so they go on beside npm.
   const parts = [provideBitcoin({ log })];
-  if (tests) parts.push(provideRedis({ log }), providePrometheus({ log }));
+  if (tests) {
+    parts.push(provideRedis({ log }), providePrometheus({ log }));
+    parts.push(provideClang({ log }), provideArm64({ log }));
+  }
   const [outcome, ...others] = await Promise.allSettled([buildProgram(), ...parts]);
   for (const result of [outcome, ...others]) if (result.status === "rejected") throw result.reason;
   return { bitcoin: others[0].value };
