@@ -1,0 +1,239 @@
+/**
+ * A session with everything behind it but sockets and disk: real jobs, judge, window and batches, so that the same
+ * bytes can be shown to the native way and to the long way, and what comes out be compared.
+ */
+import type { JobData } from "../../src/jobs/job.ts";
+import { createLiveJobs, type LiveJobs } from "../../src/jobs/live-jobs.ts";
+import { Batch } from "../../src/journal/batch.ts";
+import { TextCache } from "../../src/journal/codec.ts";
+import { maxRecordBytes, recordBytes } from "../../src/journal/format.ts";
+import type { JournalRecord } from "../../src/journal/record.ts";
+import type { Done, RunPlace } from "../../src/journal/run.ts";
+import type { Addon } from "../../src/native/addon.ts";
+import { createShares, type ShareCounters } from "../../src/shares/accept-shares.ts";
+import { createNativeIntake } from "../../src/shares/native-intake.ts";
+import type { Connection } from "../../src/stratum/connection.ts";
+import { DifficultyTable } from "../../src/stratum/difficulty.ts";
+import type { ExtranonceLeases } from "../../src/stratum/extranonce-leases.ts";
+import { defaultLimits } from "../../src/stratum/limits.ts";
+import { LineSplitter } from "../../src/stratum/line-splitter.ts";
+import type { SessionContext } from "../../src/stratum/v1/context.ts";
+import { Session } from "../../src/stratum/v1/session.ts";
+import { WorkTexts } from "../../src/stratum/work-texts.ts";
+import type { FakeClock } from "./clock.ts";
+import { silentLog } from "./silent-log.ts";
+import { RecordedMetrics } from "./stratum.ts";
+
+const epoch = 7;
+
+/** Real batches that are committed when the test says so. */
+class MemoryJournal {
+  readonly #texts = new TextCache();
+  readonly #batch: Batch;
+  readonly #place: RunPlace;
+  readonly #limit: number;
+  #nextSequence = 1;
+
+  constructor(addon: Addon, batchBytes: number) {
+    this.#batch = new Batch(epoch, (data, start, end) => addon.crc32c(data, start, end));
+    this.#limit = batchBytes;
+    this.#place = {
+      bytes: Buffer.alloc(0),
+      start: 0,
+      end: 0,
+      epoch,
+      sequence: 0,
+      index: 0,
+      records: 0,
+      length: 0,
+      done: undefined,
+    };
+  }
+
+  append(record: JournalRecord, done: Done): void {
+    const account = this.#texts.get(record.account);
+    const worker = this.#texts.get(record.worker);
+    const room = recordBytes(account.length, worker.length);
+    if (this.#batch.length + room > this.#limit) {
+      done(false);
+      return;
+    }
+    this.#batch.add(record, this.#nextSequence++, room, account, worker, done);
+  }
+
+  appendRun(write: (place: RunPlace) => void): boolean {
+    if (this.#batch.length + maxRecordBytes > this.#limit) return false;
+    this.#batch.offer(this.#place, this.#nextSequence, this.#limit);
+    write(this.#place);
+    if (this.#place.records > 0) {
+      this.#nextSequence += this.#place.records;
+      this.#batch.take(this.#place);
+    }
+    return true;
+  }
+
+  /** @returns the bytes that a segment would hold now. */
+  commit(durable: boolean): Buffer {
+    const bytes = Buffer.from(this.#batch.bytes.subarray(0, this.#batch.length));
+    const { first, count } = this.#batch;
+    const dones = this.#batch.empty();
+    if (!durable && count > 0) this.#nextSequence = first;
+    for (const done of dones) done?.(durable);
+    return bytes;
+  }
+}
+
+/** What a session sends, as text. */
+class RecordedConnection {
+  readonly remote = "192.0.2.1";
+  isOpen = true;
+  isClosed = false;
+  sent = "";
+  /** Why it was ended. */
+  reason = "";
+
+  send(text: string): void {
+    this.sent += text;
+  }
+  sendShared(bytes: Buffer): void {
+    this.sent += bytes.toString("latin1");
+  }
+  isBehind(): boolean {
+    return false;
+  }
+  // When reading pauses depends on how answers come together, and changes nothing that is said.
+  pauseReading(): void {}
+  resumeReading(): void {}
+  finish(reason: string): void {
+    if (this.isOpen) this.reason = reason;
+    this.isOpen = false;
+  }
+  end(): void {}
+  close(reason: string): void {
+    this.finish(reason);
+  }
+}
+
+export interface ShareEngine {
+  readonly jobs: LiveJobs;
+  readonly session: Session;
+  /** Sums of what was counted, by name. */
+  readonly counted: ReadonlyMap<string, number>;
+  /** Submissions that native code took. */
+  readonly native: number;
+  /** Why the connection was ended; empty while it is open. */
+  readonly endReason: string;
+  /** A new job for the session. */
+  addJob(data: JobData): void;
+  receive(bytes: Buffer): void;
+  /** Ends the group commit; what it wrote. */
+  commit(durable: boolean): Buffer;
+  /** What was sent since the last time. */
+  takeSent(): string;
+}
+
+export interface ShareEngineOptions {
+  readonly addon: Addon;
+  readonly clock: FakeClock;
+  readonly native: boolean;
+  readonly difficulty: number;
+  readonly maxJobs?: number;
+  readonly seenShares?: number;
+  readonly batchBytes?: number;
+}
+
+export function aShareEngine(options: ShareEngineOptions): ShareEngine {
+  const { addon, clock, difficulty, maxJobs = 6, seenShares = 1_000_000, batchBytes = 1 << 20 } = options;
+  const journal = new MemoryJournal(addon, batchBytes);
+  const seen = addon.createSeenWindow(seenShares);
+  const jobs = createLiveJobs({ addon, maxJobs, onTipsDropped: (oldest) => seen.forgetBefore(oldest) });
+  const counted = new Map<string, number>();
+  const count = (name: string, by: number) => counted.set(name, (counted.get(name) ?? 0) + by);
+  const counters: ShareCounters = {
+    received: (protocol, submissions) => count(`received ${protocol}`, submissions),
+    answered: (protocol, result, submissions) => count(`${result} ${protocol}`, submissions),
+    accepted: (protocol, work, shares) => {
+      count(`work ${protocol}`, Number(work));
+      count(`journaled ${protocol}`, shares);
+    },
+    windowFull: () => {},
+  };
+  const shares = createShares({
+    addon,
+    seen,
+    clock,
+    append: (record, done) => journal.append(record, done),
+    storeBlock: ({ hash }) => {
+      count(`block ${Buffer.from(hash).toString("hex")}`, 1);
+      return "stored";
+    },
+    terms: { feeMillionths: 10_000, windowThousandths: 4_000 },
+    ntimeAheadSeconds: 7_000,
+    counters,
+  });
+  let native = 0;
+  const intake = createNativeIntake({
+    addon,
+    seen,
+    jobs,
+    journal,
+    clock,
+    ntimeAheadSeconds: 7_000,
+    counters: {
+      ...counters,
+      received: (protocol, submissions) => {
+        native += submissions;
+        counters.received(protocol, submissions);
+      },
+    },
+  });
+  const connection = new RecordedConnection();
+  const context: SessionContext = {
+    chain: "regtest",
+    jobs,
+    shares,
+    intake: options.native ? intake : undefined,
+    extranonces: { take: () => 0x01020304, giveBack: () => {} } as unknown as ExtranonceLeases,
+    difficulty: { start: difficulty, min: 1e-12, max: 1e12, vardiff: true, sharesPerMinute: 6 },
+    difficulties: new DifficultyTable(),
+    texts: new WorkTexts(),
+    versionMask: 0x1fffe000,
+    staleGraceMs: 3_000,
+    limits: { ...defaultLimits, pendingAnswers: 64 },
+    clock,
+    log: silentLog,
+    metrics: new RecordedMetrics(),
+    counts: { connections: 0, subscribed: 0, workers: 0 },
+  };
+  const session = new Session(context, connection as unknown as Connection, () => {});
+  const splitter = new LineSplitter(defaultLimits.lineBytes);
+  const reader = {
+    lines: (bytes: Buffer, from: number) => (connection.isOpen ? session.lines(bytes, from) : from),
+    line: (bytes: Buffer) => {
+      if (connection.isOpen) session.line(bytes);
+    },
+  };
+
+  return {
+    jobs,
+    session,
+    counted,
+    get native() {
+      return native;
+    },
+    get endReason() {
+      return connection.reason;
+    },
+    addJob: (data) => session.deliver(jobs.add(data)),
+    receive(bytes) {
+      if (connection.isOpen && !splitter.push(bytes, reader) && connection.isOpen) session.lineTooLong();
+    },
+    commit: (durable) => journal.commit(durable),
+    takeSent() {
+      const { sent } = connection;
+      connection.sent = "";
+      // Random in each.
+      return sent.replaceAll(session.subscription?.sessionId ?? "none", "session");
+    },
+  };
+}
