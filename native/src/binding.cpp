@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "binding_intake.h"
+#include "binding_ledger.h"
 #include "crc32c.h"
 #include "handles.h"
 #include "judge.h"
@@ -181,6 +182,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallJudge>("judge");
   add.operator()<CallScanNonces>("scanNonces");
   AddIntake(addon, *kernel);
+  AddLedgerFunctions(env, addon);
   addon.Freeze();
   return addon;
 }

@@ -7,6 +7,7 @@ export {
   type JournalState,
   openJournal,
 } from "./journal.ts";
+export type { PackedBatch, Room, Run, ShareGroup } from "./packed.ts";
 export { type PruneOptions, pruneSegments } from "./prune.ts";
 export { type JournalReader, type JournalReaderOptions, openJournalReader } from "./reader.ts";
 export type {

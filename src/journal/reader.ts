@@ -3,6 +3,7 @@ import { PoolError } from "../errors.ts";
 import type { Addon } from "../native/addon.ts";
 import { decodeRecord, isEndMarkAt, sequenceAt, TargetCache, validRecordAt } from "./codec.ts";
 import { type Crc32c, headerBytes, maxRecordBytes, type SegmentHeader } from "./format.ts";
+import { type PackedBatch, type Packer, packRecords } from "./packed.ts";
 import type { JournalBatch, JournalRecord, SequencePosition } from "./record.ts";
 import { crc32cOf } from "./recover.ts";
 import { scanSegment } from "./scan.ts";
@@ -22,7 +23,7 @@ import {
 export interface JournalReaderOptions {
   /** The node's folder. */
   readonly directory: string;
-  readonly addon: Pick<Addon, "crc32c">;
+  readonly addon: Pick<Addon, "crc32c"> & Packer;
 }
 
 export interface JournalReader {
@@ -40,6 +41,15 @@ export interface JournalReader {
     upTo: SequencePosition,
     maxRecords: number,
   ): Promise<JournalBatch | undefined>;
+  /**
+   * The same, read natively and a good deal faster, as far as the records are usual; as objects where they are not.
+   * Where one batch ends is for either to choose. A packed batch is good until the next call of any kind.
+   */
+  nextPacked(
+    after: SequencePosition,
+    upTo: SequencePosition,
+    maxRecords: number,
+  ): Promise<PackedBatch | JournalBatch | undefined>;
   close(): Promise<void>;
 }
 
@@ -54,18 +64,27 @@ interface Cursor {
 }
 
 const typicalRecordBytes = 192;
-const maxReadBytes = 1024 * 1024;
+/** What a call may make of objects: some 3,000 records, which take 8 ms with all that the ledger does with them. */
+const maxReadBytes = 512 * 1024;
+/** What a call may read natively: some 48,000 records. */
+const maxPackedBytes = 8 * 1024 * 1024;
+
+/** A way to read: records from the cursor on, `wanted` at most; undefined if there is none. */
+type Read<Batch> = (at: Cursor, wanted: number) => Promise<Batch | undefined>;
 
 export function openJournalReader({ directory, addon }: JournalReaderOptions): JournalReader {
   const crc32c = crc32cOf(addon);
   const targets = new TargetCache();
   let cursor: Cursor | undefined;
+  /** What packed batches are read into. */
+  let room = Buffer.alloc(0);
 
-  async function next(
+  async function nextBy<Batch>(
+    read: Read<Batch>,
     after: SequencePosition,
     upTo: SequencePosition,
     maxRecords: number,
-  ): Promise<JournalBatch | undefined> {
+  ): Promise<Batch | undefined> {
     if (comparePositions(upTo, after) <= 0) {
       if (upTo.epoch < after.epoch && upTo.epoch > 0) throw behind(directory, after, upTo);
       return undefined;
@@ -73,7 +92,7 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
     try {
       if (cursor === undefined || !standsBehind(cursor, after)) await seek(after);
       for (;;) {
-        const batch = await readOn(cursor!, upTo, maxRecords);
+        const batch = await readOn(read, cursor!, upTo, maxRecords);
         if (batch !== undefined) return batch;
         if (!(await advance(upTo))) return undefined;
       }
@@ -83,15 +102,20 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
     }
   }
 
-  async function readOn(
+  async function readOn<Batch>(
+    read: Read<Batch>,
     at: Cursor,
     upTo: SequencePosition,
     maxRecords: number,
-  ): Promise<JournalBatch | undefined> {
-    const { epoch, node } = at.header;
+  ): Promise<Batch | undefined> {
+    const { epoch } = at.header;
     const last = epoch === upTo.epoch ? upTo.sequence : Number.MAX_SAFE_INTEGER;
     if (epoch > upTo.epoch || at.sequence > last) return undefined;
-    const wanted = Math.min(maxRecords, last - at.sequence + 1);
+    return read(at, Math.min(maxRecords, last - at.sequence + 1));
+  }
+
+  async function readObjects(at: Cursor, wanted: number): Promise<JournalBatch | undefined> {
+    const { epoch, node } = at.header;
     const first = at.sequence;
     const records: JournalRecord[] = [];
     await readStretch(at, wanted, crc32c, (bytes, offset) => {
@@ -99,6 +123,18 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
     });
     if (records.length === 0) return undefined;
     return { node, epoch, first, last: at.sequence - 1, records };
+  }
+
+  async function readPacked(at: Cursor, wanted: number): Promise<PackedBatch | JournalBatch | undefined> {
+    const { epoch, node } = at.header;
+    const size = Math.min(maxPackedBytes, sizeOf(wanted));
+    if (room.length < size) room = Buffer.allocUnsafeSlow(size);
+    const bytes = await readBytes(at, room.subarray(0, size));
+    const batch = packRecords(bytes, { node, epoch, packer: addon, targets }, at.sequence, wanted);
+    if (batch === undefined) return readObjects(at, wanted);
+    at.offset += batch.length;
+    at.sequence = batch.last + 1;
+    return batch;
   }
 
   /** From the end of one segment to the start of the next. @returns false if there is nothing more up to `upTo`. */
@@ -180,7 +216,11 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
     await handle?.close();
   }
 
-  return { next, close };
+  return {
+    next: (...range) => nextBy(readObjects, ...range),
+    nextPacked: (...range) => nextBy(readPacked, ...range),
+    close,
+  };
 }
 
 function standsBehind(cursor: Cursor, after: SequencePosition): boolean {
@@ -197,7 +237,7 @@ function comesAfterPosition(file: SegmentFile, position: SequencePosition): bool
 }
 
 /**
- * Moves the cursor over sound records, at most `wanted` and about a MiB of them; fewer at the end of the segment.
+ * Moves the cursor over sound records, at most `wanted` and `maxReadBytes` of them; fewer at the end of the segment.
  * @returns how many.
  */
 async function readStretch(
@@ -206,13 +246,11 @@ async function readStretch(
   crc32c: Crc32c,
   visit?: (bytes: Buffer, offset: number) => void,
 ): Promise<number> {
-  const size = Math.min(maxReadBytes, Math.max(maxRecordBytes, wanted * typicalRecordBytes));
-  const bytes = Buffer.allocUnsafeSlow(size);
-  const { bytesRead } = await at.handle.read(bytes, 0, size, at.offset);
+  const bytes = await readBytes(at, Buffer.allocUnsafeSlow(Math.min(maxReadBytes, sizeOf(wanted))));
   let offset = 0;
   let count = 0;
   while (count < wanted) {
-    const length = validRecordAt(bytes, offset, bytesRead, at.header.epoch, crc32c);
+    const length = validRecordAt(bytes, offset, bytes.length, at.header.epoch, crc32c);
     if (length === 0 || sequenceAt(bytes, offset) !== at.sequence + count) break;
     if (isEndMarkAt(bytes, offset)) break;
     visit?.(bytes, offset);
@@ -222,6 +260,17 @@ async function readStretch(
   at.offset += offset;
   at.sequence += count;
   return count;
+}
+
+/** Enough for so many records of usual length. */
+function sizeOf(records: number): number {
+  return Math.max(maxRecordBytes, records * typicalRecordBytes);
+}
+
+/** As many bytes from the cursor on as there is room for; fewer at the end of the file. */
+async function readBytes(at: Cursor, room: Buffer): Promise<Buffer> {
+  const { bytesRead } = await at.handle.read(room, 0, room.length, at.offset);
+  return room.subarray(0, bytesRead);
 }
 
 /** The ledger has, or was promised, what the journal does not hold. */

@@ -1,6 +1,6 @@
 /** Numbers for payout addresses and worker names, kept in memory as far as the bound allows. */
 import type { ClientBase } from "pg";
-import type { ShareRecord } from "../journal/record.ts";
+import type { Name } from "./batch.ts";
 import { statement } from "./sql.ts";
 
 const internAccounts = statement("intern-accounts");
@@ -12,11 +12,11 @@ export class Dictionary {
   readonly #workers = new Map<number, Map<string, number>>();
   #cachedWorkers = 0;
 
-  /** Makes sure that `account` and `worker` know every name of these shares. */
-  async learn(client: ClientBase, shares: readonly ShareRecord[]): Promise<void> {
+  /** Makes sure that `account` and `worker` know all of these. */
+  async learn(client: ClientBase, names: readonly Name[]): Promise<void> {
     if (this.#accounts.size + this.#cachedWorkers > maxCached) this.forget();
     const newAccounts = new Set<string>();
-    for (const { account } of shares) if (!this.#accounts.has(account)) newAccounts.add(account);
+    for (const { account } of names) if (!this.#accounts.has(account)) newAccounts.add(account);
     if (newAccounts.size > 0) {
       const { rows } = await client.query<{ id: number; address: string }>(internAccounts, [
         [...newAccounts],
@@ -24,7 +24,7 @@ export class Dictionary {
       for (const { id, address } of rows) this.#accounts.set(address, id);
     }
     const newWorkers = new Map<string, [account: number, name: string]>();
-    for (const { account, worker } of shares) {
+    for (const { account, worker } of names) {
       const id = this.account(account);
       if (!this.#workers.get(id)?.has(worker)) newWorkers.set(`${id}.${worker}`, [id, worker]);
     }

@@ -5,8 +5,9 @@
  */
 import type { Clock } from "../clock.ts";
 import { PoolError } from "../errors.ts";
-import type { JournalBatch, Position } from "../journal/record.ts";
+import type { Position } from "../journal/record.ts";
 import type { Logger } from "../log/index.ts";
+import type { Batch } from "./batch.ts";
 import { isUnavailable } from "./database.ts";
 import type { OpenJournal } from "./journal-source.ts";
 import { Journals } from "./journals.ts";
@@ -157,7 +158,7 @@ class Ingestion implements Ingest {
     const { ledger } = this.#options;
     for (let due = await ledger.pending(); due !== undefined; due = await ledger.pending()) {
       if (this.#stopped) return false;
-      const batch = await this.#journals.read(due);
+      const batch = await this.#journals.readBatch(due);
       await this.#apply(batch);
     }
     const cursors = await ledger.cursors();
@@ -184,7 +185,7 @@ class Ingestion implements Ingest {
       this.#reach(cursor);
       return false;
     }
-    const batch = await this.#journals.next(node, cursor, upTo, maxRecords);
+    const batch = await this.#journals.nextBatch(node, cursor, upTo, maxRecords);
     if (batch === undefined) {
       this.#reach(upTo);
       return false;
@@ -196,13 +197,13 @@ class Ingestion implements Ingest {
     return end.epoch < upTo.epoch || this.#lagOf(this.#announced.get(node)!) > backlogRecords;
   }
 
-  async #apply(batch: JournalBatch): Promise<void> {
+  async #apply(batch: Batch): Promise<void> {
     const { ledger, clock, metrics, onBlock } = this.#options;
     const startedMs = clock.monotonicMs();
     await ledger.apply(batch);
-    metrics?.appliedShares?.inc(batch.records.filter(({ kind }) => kind === "share").length);
+    metrics?.appliedShares?.inc(batch.shares);
     metrics?.applySeconds?.observe((clock.monotonicMs() - startedMs) / 1000);
-    if (batch.records.some(({ kind }) => kind === "block")) onBlock?.();
+    if (batch.blocks.length > 0) onBlock?.();
   }
 
   #reach(position: Position): void {

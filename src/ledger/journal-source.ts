@@ -1,4 +1,4 @@
-import type { JournalBatch, Position } from "../journal/record.ts";
+import type { JournalBatch, PackedBatch, Position } from "../journal/index.ts";
 
 /** What the ledger asks of a journal's reader: one journal, read forward, while its worker goes on writing. */
 export interface JournalReader {
@@ -7,6 +7,12 @@ export interface JournalReader {
    * @returns undefined if there is none.
    */
   next(after: Position | undefined, upTo: Position, maxRecords: number): Promise<JournalBatch | undefined>;
+  /** The same, packed where that can be; a reader need not have it. */
+  nextPacked?(
+    after: Position | undefined,
+    upTo: Position,
+    maxRecords: number,
+  ): Promise<PackedBatch | JournalBatch | undefined>;
   close(): Promise<void>;
 }
 

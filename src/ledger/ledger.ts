@@ -12,16 +12,17 @@ import type { Client } from "pg";
 import copyStreams from "pg-copy-streams";
 import type { BlockLedger, BlockState, FollowedBlock } from "../blocks/state.ts";
 import { PoolError } from "../errors.ts";
-import type { JournalBatch, Position, ShareRecord } from "../journal/record.ts";
+import type { JournalBatch, Position, Room } from "../journal/index.ts";
 import type { Logger } from "../log/index.ts";
+import { type Batch, batchOf } from "./batch.ts";
 import { countByState, moveBlock, selectFollowed } from "./block-states.ts";
 import { checkServer, connect, inWords, isConflict, isUnavailable } from "./database.ts";
 import { Dictionary } from "./dictionary.ts";
 import { migrate } from "./migrations.ts";
 import { type BatchRange, type OrderEntry, type OrderLog, openOrderLog, readOrderLog } from "./order-log.ts";
-import { foldRecords, type PplnsState } from "./pplns.ts";
+import type { PplnsState } from "./pplns.ts";
 import { dayOf, dropPartitions, makePartition, partitionDays } from "./share-partitions.ts";
-import { copyShares, encodeShareRows, type ShareRow } from "./share-rows.ts";
+import { copyShares } from "./share-rows.ts";
 import { statement } from "./sql.ts";
 import { carryOut, loadPplns } from "./steps.ts";
 import { lockWriter, transaction } from "./transaction.ts";
@@ -58,7 +59,7 @@ export interface Ledger extends BlockLedger {
    * @returns how many records were new.
    * @throws PoolError DATABASE_UNAVAILABLE (call again later), LEDGER_GAP, LEDGER_OUT_OF_ORDER, ORDER_LOG_…
    */
-  apply(batch: JournalBatch): Promise<number>;
+  apply(batch: JournalBatch | Batch): Promise<number>;
   /** How many blocks are in each state. */
   countBlocks(): Promise<ReadonlyMap<BlockState, number>>;
   /** Drops the shares of whole UTC days that ended before `timeMs`. @returns how many days went. */
@@ -87,6 +88,8 @@ interface Known {
   readonly cursors: Map<string, Cursor>;
   readonly partitions: Set<number>;
   readonly dictionary: Dictionary;
+  /** A connection of its own, a room of its own: one that was cut off may still be sending from the old. */
+  readonly room: Room;
   lastBatch: number;
   pplns: PplnsState;
   pending: AsyncGenerator<OrderEntry> | undefined;
@@ -136,7 +139,8 @@ class PostgresLedger implements Ledger {
     return this.#inTurn(async ({ nextPending }) => nextPending);
   }
 
-  apply(batch: JournalBatch): Promise<number> {
+  apply(given: JournalBatch | Batch): Promise<number> {
+    const batch = "records" in given ? batchOf(given) : given;
     return this.#inTurn((known) => applyBatch(known, batch));
   }
 
@@ -221,6 +225,7 @@ class PostgresLedger implements Ledger {
         cursors: new Map(cursors),
         partitions: await partitionDays(client),
         dictionary: new Dictionary(),
+        room: { bytes: Buffer.alloc(0) },
         lastBatch,
         pplns: await loadPplns(client),
         pending: undefined,
@@ -245,7 +250,7 @@ async function nextPending(known: Known): Promise<void> {
   if (known.nextPending === undefined) known.pending = undefined;
 }
 
-async function applyBatch(known: Known, given: JournalBatch): Promise<number> {
+async function applyBatch(known: Known, given: Batch): Promise<number> {
   const cursor = known.cursors.get(given.node);
   const batch = withoutReplay(given, cursor);
   if (batch === undefined) return 0;
@@ -262,24 +267,24 @@ async function applyBatch(known: Known, given: JournalBatch): Promise<number> {
   known.lastBatch = entry.batch;
   known.cursors.set(batch.node, { id, epoch: batch.epoch, sequence: batch.last });
   if (due !== undefined) await nextPending(known);
-  return batch.records.length;
+  return batch.count;
 }
 
 async function write(
   known: Known,
-  batch: JournalBatch,
+  batch: Batch,
   cursor: Cursor | undefined,
   entry: OrderEntry,
 ): Promise<{ pplns: PplnsState; id: number }> {
   const { client, dictionary } = known;
   const id = await saveCursor(client, batch, cursor);
-  const shares = batch.records.filter((record): record is ShareRecord => record.kind === "share");
-  await dictionary.learn(client, shares);
-  await makePartitions(known, shares);
-  await copy(client, rowsOf(batch, id, dictionary));
+  await dictionary.learn(client, batch.names);
+  await makePartitions(known, batch.days);
+  const workerOf = (account: string, worker: string) => dictionary.worker(account, worker);
+  if (batch.shares > 0) await copy(client, batch.copyBody(id, workerOf, known.room));
 
   const isKnown = await knownBlocks(client, batch);
-  const { state, steps } = foldRecords(known.pplns, batch.records, isKnown);
+  const { state, steps } = batch.fold(known.pplns, isKnown);
   await carryOut(client, batch, steps, state, dictionary);
   const { node, epoch, first, last, checksum } = entry;
   await client.query(insertBatch, [entry.batch, node, epoch, first, last, checksum]);
@@ -287,22 +292,21 @@ async function write(
 }
 
 /** @returns undefined if all of it is in the books. @throws PoolError LEDGER_GAP */
-function withoutReplay(batch: JournalBatch, cursor: Cursor | undefined): JournalBatch | undefined {
+function withoutReplay(batch: Batch, cursor: Cursor | undefined): Batch | undefined {
   const { epoch, sequence } = cursor ?? { epoch: 0, sequence: 0 };
   if (batch.epoch < epoch || (batch.epoch === epoch && batch.last <= sequence)) return undefined;
   const next = batch.epoch === epoch ? sequence + 1 : 1;
-  if (batch.first > next || batch.records.length !== batch.last - batch.first + 1) {
+  if (batch.first > next || batch.count !== batch.last - batch.first + 1) {
     throw new PoolError(
       "LEDGER_GAP",
       `Journal ${batch.node} goes on at ${batch.epoch}:${batch.first}, but the ledger stands at ${epoch}:${sequence}.`,
       "Records are missing in between: check with `penstock journal verify` and bring back the missing segments.",
     );
   }
-  const skip = next - batch.first;
-  return skip === 0 ? batch : { ...batch, first: next, records: batch.records.slice(skip) };
+  return batch.first === next ? batch : batch.from(next);
 }
 
-async function saveCursor(client: Client, batch: JournalBatch, cursor: Cursor | undefined): Promise<number> {
+async function saveCursor(client: Client, batch: BatchRange, cursor: Cursor | undefined): Promise<number> {
   const { node, epoch, last } = batch;
   if (cursor === undefined) {
     const { rows } = await client.query<{ id: number }>(insertCursor, [node, epoch, last]);
@@ -317,8 +321,7 @@ async function saveCursor(client: Client, batch: JournalBatch, cursor: Cursor | 
   );
 }
 
-async function makePartitions({ client, partitions }: Known, shares: readonly ShareRecord[]): Promise<void> {
-  const days = new Set(shares.map(({ timeMs }) => dayOf(timeMs)));
+async function makePartitions({ client, partitions }: Known, days: ReadonlySet<number>): Promise<void> {
   for (const day of days) {
     if (partitions.has(day)) continue;
     await makePartition(client, day);
@@ -326,27 +329,16 @@ async function makePartitions({ client, partitions }: Known, shares: readonly Sh
   }
 }
 
-function rowsOf(batch: JournalBatch, journal: number, dictionary: Dictionary): ShareRow[] {
-  const rows: ShareRow[] = [];
-  batch.records.forEach((record, index) => {
-    if (record.kind !== "share") return;
-    const worker = dictionary.worker(record.account, record.worker);
-    rows.push({ record, sequence: batch.first + index, epoch: batch.epoch, worker, journal });
-  });
-  return rows;
-}
-
-async function copy(client: Client, rows: readonly ShareRow[]): Promise<void> {
-  if (rows.length === 0) return;
+async function copy(client: Client, body: Buffer): Promise<void> {
   const stream = client.query(copyStreams.from(copyShares));
   stream.on("error", () => {}); // the first one is thrown below; a second, of the dying connection, tells no more
   const done = once(stream, "finish");
-  stream.end(encodeShareRows(rows));
+  stream.end(body);
   await done;
 }
 
-async function knownBlocks(client: Client, batch: JournalBatch): Promise<(hash: Uint8Array) => boolean> {
-  const hashes = batch.records.filter(({ kind }) => kind === "block").map(({ hash }) => hash);
+async function knownBlocks(client: Client, batch: Batch): Promise<(hash: Uint8Array) => boolean> {
+  const hashes = batch.blocks.map(({ hash }) => hash);
   if (hashes.length === 0) return () => false;
   const { rows } = await client.query<{ hash: Buffer }>(selectKnownBlocks, [hashes]);
   const known = new Set(rows.map(({ hash }) => hash.toString("hex")));

@@ -11,7 +11,7 @@
  */
 import { apportion } from "../bitcoin/satoshis.ts";
 import { targetFromBits } from "../bitcoin/target.ts";
-import type { BlockRecord, JournalRecord } from "../journal/record.ts";
+import type { BlockRecord, JournalRecord, Run, ShareGroup } from "../journal/index.ts";
 
 /** Minutes and hours stay as fine as this before they are merged into hours and days. */
 const hoursKeptInMinutes = 4;
@@ -60,6 +60,11 @@ export type Step =
   | { readonly kind: "drop"; readonly through: number }
   | { readonly kind: "block"; readonly index: number; readonly record: BlockRecord; readonly window: Window };
 
+export interface Folded {
+  readonly state: PplnsState;
+  readonly steps: readonly Step[];
+}
+
 /**
  * Folds records into the state. `add` steps carry the slice as it stands after them.
  * @param isKnown whether a block was recorded before; only its first record counts.
@@ -68,13 +73,36 @@ export function foldRecords(
   before: PplnsState,
   records: readonly JournalRecord[],
   isKnown: (hash: Uint8Array) => boolean,
-): { readonly state: PplnsState; readonly steps: readonly Step[] } {
+): Folded {
   const fold = new Fold(before, isKnown);
   records.forEach((record, index) => {
-    if (record.kind === "share") fold.share(record.account, record.target.work, record.timeMs);
+    if (record.kind === "share") fold.share(record.account, record.target.work, minuteOf(record.timeMs));
     else fold.block(record, index);
   });
   return fold.finish();
+}
+
+/** The same with shares counted together: within a minute only the first one can open a slice. */
+export function foldRuns(
+  before: PplnsState,
+  runs: readonly Run[],
+  groups: readonly ShareGroup[],
+  isKnown: (hash: Uint8Array) => boolean,
+): Folded {
+  const fold = new Fold(before, isKnown);
+  for (const run of runs) {
+    if (run.kind === "block") fold.block(run.record, run.index);
+    else
+      for (const { group, shares } of run.parts) {
+        const { account, target } = groups[group]!;
+        fold.share(account, target.work * BigInt(shares), run.minute);
+      }
+  }
+  return fold.finish();
+}
+
+function minuteOf(timeMs: number): number {
+  return Math.floor(timeMs / 60_000);
 }
 
 class Fold {
@@ -97,8 +125,7 @@ class Fold {
     this.#largestWindow = state.largestWindow;
   }
 
-  share(account: string, work: bigint, timeMs: number): void {
-    const minute = Math.floor(timeMs / 60_000);
+  share(account: string, work: bigint, minute: number): void {
     const open = this.#slices.at(-1);
     if (this.#closed || open === undefined || minute > open.minute || minute < open.minute - lateMinutes) {
       this.#openSlice(minute);
@@ -119,7 +146,7 @@ class Fold {
     this.#dropUnreachable();
   }
 
-  finish(): { state: PplnsState; steps: readonly Step[] } {
+  finish(): Folded {
     this.#flush();
     const state = {
       slices: this.#slices,

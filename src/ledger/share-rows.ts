@@ -2,10 +2,14 @@
  * Share records as rows of Postgres' binary COPY format: several times faster than text, and nothing to escape.
  * https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
  */
+import type { Target } from "../bitcoin/target.ts";
 import type { ShareRecord } from "../journal/record.ts";
 
+/** First a share's own columns, then those that it has in common with others of its group. */
 export const copyShares =
-  'COPY shares (hash, target, work, sequence, epoch, "time", worker, journal, protocol, block) FROM STDIN (FORMAT binary)';
+  'COPY shares (hash, sequence, "time", protocol, block, target, work, epoch, worker, journal) FROM STDIN (FORMAT binary)';
+/** How many columns `groupFields` fills. */
+export const groupColumns = 5;
 
 const signature = Buffer.concat([Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"), Buffer.alloc(8)]);
 const trailer = Buffer.of(0xff, 0xff);
@@ -42,15 +46,27 @@ function writeRow(bytes: Buffer, start: number, row: ShareRow, work: Buffer): nu
   const { record } = row;
   let at = bytes.writeInt16BE(columns, start);
   at = writeBytes(bytes, at, record.hash);
+  at = writeInt64(bytes, at, row.sequence);
+  at = writeInt64(bytes, at, (record.timeMs - postgresEpochMs) * 1000);
+  at = bytes.writeInt16BE(record.protocol === "v1" ? 1 : 2, bytes.writeInt32BE(2, at));
+  at = bytes.writeInt8(record.block ? 1 : 0, bytes.writeInt32BE(1, at));
   at = writeBytes(bytes, at, record.target.bytes);
   at = writeBytes(bytes, at, work);
-  at = writeInt64(bytes, at, row.sequence);
   at = writeInt64(bytes, at, row.epoch);
-  at = writeInt64(bytes, at, (record.timeMs - postgresEpochMs) * 1000);
   at = bytes.writeInt32BE(row.worker, bytes.writeInt32BE(4, at));
-  at = bytes.writeInt16BE(row.journal, bytes.writeInt32BE(2, at));
-  at = bytes.writeInt16BE(record.protocol === "v1" ? 1 : 2, bytes.writeInt32BE(2, at));
-  return bytes.writeInt8(record.block ? 1 : 0, bytes.writeInt32BE(1, at));
+  return bytes.writeInt16BE(row.journal, bytes.writeInt32BE(2, at));
+}
+
+/** What all shares of one target, epoch, worker and journal have in common, as it ends their rows. */
+export function groupFields(target: Target, epoch: number, worker: number, journal: number): Buffer {
+  const work = numericOf(target.work);
+  const bytes = Buffer.allocUnsafe(36 + 4 + work.length + 12 + 8 + 6);
+  let at = writeBytes(bytes, 0, target.bytes);
+  at = writeBytes(bytes, at, work);
+  at = writeInt64(bytes, at, epoch);
+  at = bytes.writeInt32BE(worker, bytes.writeInt32BE(4, at));
+  bytes.writeInt16BE(journal, bytes.writeInt32BE(2, at));
+  return bytes;
 }
 
 function writeBytes(bytes: Buffer, at: number, field: Uint8Array): number {

@@ -1,7 +1,7 @@
 /** The fold's steps in SQL. `MemoryWorks` (recompute.ts) carries out the same steps in memory. */
 import type { ClientBase } from "pg";
-import type { JournalBatch } from "../journal/record.ts";
 import type { Dictionary } from "./dictionary.ts";
+import type { BatchRange } from "./order-log.ts";
 import {
   creditsOf,
   emptyPplns,
@@ -49,7 +49,7 @@ export async function loadPplns(client: ClientBase): Promise<PplnsState> {
 
 export async function carryOut(
   client: ClientBase,
-  batch: JournalBatch,
+  batch: BatchRange,
   steps: readonly Step[],
   state: PplnsState,
   dictionary: Dictionary,
@@ -60,7 +60,7 @@ export async function carryOut(
 
 async function carryOutOne(
   client: ClientBase,
-  batch: JournalBatch,
+  batch: BatchRange,
   step: Step,
   dictionary: Dictionary,
 ): Promise<void> {
@@ -91,7 +91,7 @@ function saveSlice(client: ClientBase, { id, span, minute, work }: Slice): Promi
 
 async function recordBlock(
   client: ClientBase,
-  batch: JournalBatch,
+  batch: BatchRange,
   { record, window, index }: Extract<Step, { kind: "block" }>,
 ): Promise<void> {
   const whole = await worksOfSlices(client, window.wholeFrom, Number.MAX_SAFE_INTEGER);

@@ -52,6 +52,46 @@ export interface Addon {
    * <= target, or -1. header is 80 bytes; its nonce field is ignored. nonceStart + count <= 2^32.
    */
   scanNonces(header: Uint8Array, target: Uint8Array, nonceStart: number, count: number): number;
+  /**
+   * Reads journal records from the start of `bytes` (at most the first GiB), as long as each is whole, sound, of this
+   * epoch, at its sequence (the first at `sequence`) and a share or block of usual content; stops before anything else.
+   */
+  surveyRecords(bytes: Uint8Array, epoch: number, sequence: number, maxRecords: number): RecordSurvey;
+  /**
+   * Writes the surveyed shares to the start of `out`, as the whole body of a COPY in Postgres' binary format. A row is
+   * hash, sequence, time, protocol and block, then the fields of its group. Returns its length; where that is more than
+   * `out` has, nothing is written.
+   */
+  writeShareRows(rows: ShareRows, out: Uint8Array): number;
+}
+
+export interface ShareRows {
+  /** What was surveyed. */
+  readonly records: Uint8Array;
+  readonly groupOf: Uint32Array;
+  /** Group after group the fields that all its shares have in common, ready for the row. */
+  readonly fields: Uint8Array;
+  /** Where each group's fields end. */
+  readonly ends: Uint32Array;
+  /** How many fields a group has. */
+  readonly columns: number;
+}
+
+export interface RecordSurvey {
+  /** Bytes of the records together. */
+  readonly length: number;
+  readonly shares: number;
+  /** Of each record; 2^32 - 1 for a block's. */
+  readonly groupOf: Uint32Array;
+  /** Offset of the first record of each group: shares that agree in names, target and work. */
+  readonly groups: Uint32Array;
+  /**
+   * Four numbers for each run, which is shares of one minute that follow each other, or one block record: minute since
+   * 1970; index of its first record; offset of that; how many of `parts` it has, 0 for a block.
+   */
+  readonly runs: Float64Array;
+  /** Two numbers for each group in each run, in the order in which they come up: the group, and how many shares. */
+  readonly parts: Uint32Array;
 }
 
 export interface PrepareJob {
