@@ -14,5 +14,9 @@ interface Built {
 export function buildNative(options: Options): Promise<Built>;
 
 export function buildCoreProgram(
-  options: Options & { readonly source: string; readonly flags: readonly string[] },
+  options: Options & {
+    readonly source: string;
+    readonly more?: readonly string[];
+    readonly flags: readonly string[];
+  },
 ): Promise<Built>;

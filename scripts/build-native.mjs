@@ -10,7 +10,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeFailure, SetupFailure } from "./lib/failure.mjs";
 import { projectDir } from "./lib/paths.mjs";
@@ -62,18 +62,20 @@ export async function buildNative({ log, ...options }) {
 }
 
 /**
- * Builds one program of native/test together with the core, which never sees Node.
- * @param {{log: (line: string) => void, source: string, flags: readonly string[], buildDir?: string, compiler?: string}}
- *   options source: path of the program's only file; flags: for compiling and linking
+ * Builds one program of native/test or native/fuzz together with the core, which never sees Node.
+ * @param {{log: (line: string) => void, source: string, more?: readonly string[], flags: readonly string[],
+ *   buildDir?: string, compiler?: string}} options source: path of the program's file, which names it; more: its other
+ *   files, if it has any; flags: for compiling and linking
  * @returns {Promise<{path: string, built: boolean}>}
  */
-export async function buildCoreProgram({ source, flags, ...options }) {
+export async function buildCoreProgram({ source, more = [], flags, ...options }) {
   const core = (await sourcesIn(sourceDir)).filter((path) => !isBinding(basename(path)));
   return build({
     ...options,
     what: `${basename(source)} with the native core`,
     target: basename(source, ".cpp"),
-    sources: [...core, resolve(source)],
+    sources: [...core, resolve(source), ...more.map((path) => resolve(path))],
+    ownHeaderDir: dirname(resolve(source)),
     flags: [...flags, `-I${sourceDir}`],
     linkFlags: flags,
   });
@@ -108,7 +110,8 @@ async function build(plan) {
 async function findCompiler(chosen) {
   const candidates = chosen ? [chosen] : ["g++", "clang++"];
   for (const candidate of candidates) {
-    const command = candidate.trim().split(/\s+/);
+    // A path may have a space in it.
+    const command = existsSync(candidate) ? [candidate] : candidate.trim().split(/\s+/);
     const { code, stdout } = await capture(command[0], [...command.slice(1), "--version"]);
     if (code === 0) return { command, version: stdout };
   }
@@ -130,8 +133,9 @@ async function sourcesIn(folder, suffix = ".cpp") {
 }
 
 /** Of everything that the result depends on. Paths do not count: a project that was moved need not be built again. */
-async function checksum({ sources, flags, linkFlags }, compiler) {
-  const headers = await Promise.all([sourceDir, ...headerDirs].map((folder) => headersIn(folder)));
+async function checksum({ sources, flags, linkFlags, ownHeaderDir = [] }, compiler) {
+  const folders = [sourceDir, ...headerDirs].concat(ownHeaderDir);
+  const headers = await Promise.all(folders.map((folder) => headersIn(folder)));
   const settings = { flags, linkFlags, commonFlags, kernelFlags, compiler, target: process.arch };
   const hash = createHash("sha256").update(JSON.stringify(settings).replaceAll(projectDir, ""));
   for (const path of [...sources, ...headers.flat()]) {
@@ -180,14 +184,18 @@ async function removeLeftovers(buildDir) {
 
 /** Compiles each source to an object, as many at a time as there are processors. */
 async function compileAll(compiler, sources, flags, workshop) {
-  const waiting = [...sources];
-  const objects = sources.map((source) => join(workshop, `${basename(source)}.o`));
+  // Numbered: a program may have a file of the same name as one of the core.
+  const waiting = sources.map((source, index) => ({
+    source,
+    output: join(workshop, `${index}-${basename(source)}.o`),
+  }));
+  const objects = waiting.map(({ output }) => output);
   const includes = headerDirs.flatMap((folder) => ["-isystem", folder]);
   const compileNext = async () => {
-    for (let source = waiting.shift(); source !== undefined; source = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { source, output } = next;
       const name = basename(source);
       const own = kernelFlags[name] ?? [];
-      const output = join(workshop, `${name}.o`);
       await run(compiler, [...commonFlags, ...flags, ...own, ...includes, "-c", source, "-o", output], name);
     }
   };
