@@ -128,9 +128,13 @@ class Judgement {
   bool Take(const Batch& batch) {
     // One run of records is credited by one tag.
     if (outcome_.records > 0 && outcome_.tag != batch.job->tag) return Again();
+    const PreparedJob& prepared = *batch.job->prepared;
+    for (std::size_t i = 0; i < batch.count; i++) {
+      intake_.seen->Prefetch({prepared.tipNumber(), prepared.previousHash()}, batch.hashes[i]);
+    }
     for (std::size_t i = 0; i < batch.count; i++) {
       // A block is JavaScript's, before anything is done with it.
-      if (LessOrEqual(batch.hashes[i], batch.job->prepared->networkTarget())) return false;
+      if (LessOrEqual(batch.hashes[i], prepared.networkTarget())) return false;
       if (!TakeOne(*batch.job, batch.entries[i], batch.hashes[i])) return Again();
     }
     return true;

@@ -18,6 +18,13 @@ bool SeenWindow::Contains(const Tip& tip, const Hash& hash) {
   return TableFor(*group, place).Contains(key, place);
 }
 
+void SeenWindow::Prefetch(const Tip& tip, const Hash& hash) {
+  Group* group = FindGroup(tip);
+  if (group == nullptr) return;
+  const std::uint64_t place = PlaceOf(KeyOf(hash));
+  TableFor(*group, place).Prefetch(place);
+}
+
 bool SeenWindow::Insert(const Tip& tip, const Hash& hash) {
   if (size_ >= maxEntries_) return false;
   try {
@@ -86,6 +93,10 @@ SeenWindow::Group& SeenWindow::AddGroup(const Tip& tip) {
 
 bool SeenWindow::Table::Contains(const Key& key, std::uint64_t place) const {
   return capacity_ > 0 && slots_[SlotFor(key, place)] == key;
+}
+
+void SeenWindow::Table::Prefetch(std::uint64_t place) const {
+  if (capacity_ > 0) __builtin_prefetch(&slots_[place & (capacity_ - 1)], 1);
 }
 
 template <typename Places>

@@ -32,6 +32,8 @@ class SeenWindow {
   SeenWindow(std::size_t maxEntries, Seed seed) : maxEntries_(maxEntries), seed_(seed) {}
 
   bool Contains(const Tip& tip, const Hash& hash);
+  /// Has memory fetched that Contains and Insert will need for this hash: it is in no cache, and may come meanwhile.
+  void Prefetch(const Tip& tip, const Hash& hash);
   /// False if the window is full or no memory is to be had. The hash must not be held yet.
   bool Insert(const Tip& tip, const Hash& hash);
   /// Drops the entries of blocks last seen as a tip below `tipNumber`.
@@ -54,6 +56,7 @@ class SeenWindow {
   class Table {
    public:
     bool Contains(const Key& key, std::uint64_t place) const;
+    void Prefetch(std::uint64_t place) const;
     /// Throws std::bad_alloc, and then is unchanged. `placeOf` gives the places of the keys that move when it grows.
     template <typename Places>
     void Insert(const Key& key, std::uint64_t place, const Places& placeOf);

@@ -26,6 +26,7 @@ import { latch } from "./latch.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
 import { extranonceReuseMs, journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
+import { version } from "./version.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
 type Start = Extract<Instruction, { type: "start" }>;
@@ -139,6 +140,11 @@ async function serve(
   const intake = config.stratum.nativeSubmit
     ? createNativeIntake({ addon, seen, jobs, journal, clock, ntimeAheadSeconds, counters })
     : undefined;
+  metrics.runtime.buildInfo.set({ version, kernel: addon.kernel }, 1);
+  log.info(
+    { event: "share-path", kernel: addon.kernel, nativeSubmit: intake !== undefined },
+    "how shares are judged",
+  );
   const stratum = createStratum({
     listen: config.stratum.listen,
     chain: config.chain,

@@ -1,12 +1,16 @@
 import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { encodeRecord } from "../../src/journal/codec.ts";
+import { recordBytes } from "../../src/journal/format.ts";
 import {
+  type Done,
   type Journal,
   type JournalRecord,
   lastPosition,
   openJournalReader,
   pruneSegments,
+  type RunPlace,
   recoverJournal,
   type SequencePosition,
   verifyJournal,
@@ -124,6 +128,68 @@ test("answers come in order, after the commit that holds them, and a share of on
   await done;
   expect(events).toEqual(["1", "2", "commit of 2 up to 2", "3", "commit of 1 up to 3"]);
   await journal.close();
+});
+
+/** Writes shares as another hand would, into the place that the journal offers. */
+function runOf(records: readonly JournalRecord[], done: Done): (place: RunPlace) => void {
+  return (place) => {
+    for (const record of records) {
+      if (record.kind !== "share") throw new Error("a run holds shares");
+      const account = Buffer.from(record.account);
+      const worker = Buffer.from(record.worker);
+      const offset = place.start + place.length;
+      if (offset + recordBytes(account.length, worker.length) > place.end) break;
+      const frame = {
+        epoch: place.epoch,
+        sequence: place.sequence + place.records,
+        index: place.index + place.records,
+      };
+      place.length += encodeRecord(place.bytes, offset, record, frame, account, worker, crc32c);
+      place.records += 1;
+    }
+    place.done = done;
+  };
+}
+
+test("a run of records stands among the others in order, and one answer covers it after its commit", async () => {
+  const directory = await aFolder();
+  const journal = await openTestJournal(directory, { segmentBytes: 1024 * 1024 });
+  const answers: string[] = [];
+  const note = (name: string) => (durable: boolean) => void answers.push(`${name} ${durable}`);
+  await new Promise<void>((resolve) => {
+    journal.append(aShare(1), note("1"));
+    expect(journal.appendRun(runOf(shares(2, 300), note("run")))).toBe(true);
+    expect(journal.appendRun(runOf([], note("nothing")))).toBe(true);
+    journal.append(aShare(302), (durable) => {
+      note("302")(durable);
+      resolve();
+    });
+    expect(answers).toEqual([]);
+  });
+  expect(answers).toEqual(["1 true", "run true", "302 true"]);
+  expect(journal.committed.sequence).toBe(302);
+  await journal.close();
+  const { numbers } = await readAll(directory);
+  expect(numbers).toEqual(Array.from({ length: 302 }, (_, index) => index + 1));
+  expect(await verifyJournal({ directory, addon })).toMatchObject({ damage: undefined, records: 302 });
+});
+
+test("beyond the bound of what may wait no run is asked for, and what was offered ends at the bound", async () => {
+  const directory = await aFolder();
+  const journal = await openTestJournal(directory, { segmentBytes: 1024 * 1024, maxQueuedBytes: 10_000 });
+  let taken = 0;
+  const fill = (place: RunPlace) => {
+    runOf(shares(taken + 1, 300), () => {})(place);
+    taken += place.records;
+  };
+  expect(journal.appendRun(fill)).toBe(true);
+  expect(taken).toBeGreaterThan(10);
+  expect(journal.queuedBytes).toBeLessThanOrEqual(10_000);
+  const before = taken;
+  while (journal.appendRun(fill)) expect(journal.queuedBytes).toBeLessThanOrEqual(10_000);
+  expect(taken - before).toBeLessThan(5);
+  await journal.close();
+  expect((await readAll(directory)).numbers).toHaveLength(taken);
 });
 
 test("one answer that throws costs the others nothing", async () => {
