@@ -268,7 +268,9 @@ class Reading {
 void Test(Input input) {
   const Setting setting = MakeSetting(input);
   const std::vector<std::uint8_t> text = input.Rest();
-  for (const Sha256Kernel* kernel : UsableKernels()) Reading(*kernel, setting, text).Run();
+  // One of them is enough: whether they agree is asked by other targets.
+  const auto kernels = UsableKernels();
+  Reading(*kernels[setting.tags / 16 % kernels.size()], setting, text).Run();
 }
 
 const Target kTarget("intake", [](Bytes bytes) { Test(Input(bytes)); });

@@ -17,7 +17,9 @@ const flags = ["-O1", "-g", "-fno-omit-frame-pointer"];
 
 /** Names of all targets, the planted one left out. */
 export async function fuzzTargets() {
-  const names = (await readdir(fuzzDir)).filter((name) => name.endsWith(".cpp")).map((name) => basename(name, ".cpp"));
+  const names = (await readdir(fuzzDir))
+    .filter((name) => name.endsWith(".cpp"))
+    .map((name) => basename(name, ".cpp"));
   return names.filter((name) => name !== "fuzz" && name !== PLANTED).sort();
 }
 
@@ -40,7 +42,7 @@ export async function buildFuzzTargets({ log }) {
   const links = join(buildDir, "targets");
   await mkdir(links, { recursive: true });
   for (const name of targets) {
-    await symlink(path, join(links, name)).catch((error) => {
+    await symlink(join("..", basename(path)), join(links, name)).catch((error) => {
       if (error.code !== "EEXIST") throw error;
     });
   }

@@ -1,0 +1,376 @@
+#!/usr/bin/env node
+/**
+ * Writes the inputs that fuzzing begins with (native/fuzz/corpus) from what devices send and from real blocks. What the
+ * fuzzer found of itself lies beside them, under checksums as names, and is left alone.
+ *
+ * Each seed is laid out as the target of its folder reads it: see Input in native/fuzz/fuzz.h.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { corpusOf } from "./lib/fuzz.mjs";
+import { projectDir } from "./lib/paths.mjs";
+
+const u8 = (value) => Buffer.from([value]);
+const u16 = (value) => Buffer.from([value & 255, value >> 8]);
+const u32 = (value) => Buffer.from(new Uint32Array([value]).buffer);
+const hex = (text) => Buffer.from(text.replaceAll(/\s/g, ""), "hex");
+const ones = (count) => Buffer.alloc(count, 0xff);
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
+
+const vectors = (name) => readFile(join(projectDir, "test/vectors", name), "utf8");
+
+const genesis = {
+  header: hex(`01000000 ${"00".repeat(32)} 3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a
+    29ab5f49 ffff001d 1dac2b7c`),
+  coinbase: hex(`01000000 01 ${"00".repeat(32)} ffffffff 4d 04ffff001d010445
+    5468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e64206261
+    696c6f757420666f722062616e6b73 ffffffff 01 00f2052a01000000 43 4104678afdb0fe5548271967f1a67130b7105cd6a828e0
+    3909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac 00000000`),
+};
+
+/** Blocks of our signet that hold a coinbase alone. */
+async function signetBlocks() {
+  const lines = (await vectors("signet-blocks.hex")).trim().split("\n");
+  const blocks = lines.map((line) => Buffer.from(line, "hex"));
+  return blocks
+    .filter((block) => block[80] === 1)
+    .map((block) => ({
+      header: block.subarray(0, 80),
+      coinbase: withoutWitness(block.subarray(81)),
+    }));
+}
+
+/** BIP 144, for one input whose witness is one element of 32 bytes, as BIP 141 demands of a coinbase. */
+function withoutWitness(transaction) {
+  if (transaction[4] !== 0) return transaction;
+  const witnessAt = transaction.length - 4 - 34;
+  return Buffer.concat([
+    transaction.subarray(0, 4),
+    transaction.subarray(6, witnessAt),
+    transaction.subarray(-4),
+  ]);
+}
+
+// judge: the job of a block, and the submission that solved it, with its extranonces cut out of the coinbase at `at`.
+
+const COINBASE_CUT = 45;
+
+function jobOf(
+  { header, coinbase },
+  { tip = 1, at = COINBASE_CUT, networkTarget = ones(32), branch = [] } = {},
+) {
+  return Buffer.concat([
+    header.subarray(0, 4),
+    header.subarray(72, 76),
+    header.subarray(68, 72),
+    u8(tip),
+    u16(at),
+    u16(coinbase.length - at - 12),
+    u16(branch.length),
+    networkTarget,
+    header.subarray(4, 36),
+    coinbase.subarray(0, at),
+    coinbase.subarray(at + 12),
+    ...branch,
+  ]);
+}
+
+function submissionOf(
+  { header, coinbase },
+  { at = COINBASE_CUT, target = ones(32), stale = 0, bits = 0 } = {},
+) {
+  return Buffer.concat([
+    coinbase.subarray(at, at + 12),
+    header.subarray(68, 72),
+    header.subarray(76, 80),
+    u32(bits),
+    u32(0x1fffe000),
+    u32(stale),
+    u32(0xffffffff),
+    target,
+  ]);
+}
+
+const FORGET = 0x00;
+const REPEAT = 0x02;
+const SUBMIT = 0x04;
+const SUBMIT_SECOND = SUBMIT | 1;
+const HARMLESS = 0x10;
+const AT_TARGET = 0x20;
+const BELOW_TARGET = 0x60;
+
+/** @param steps arrays that begin with one of the numbers above */
+function judging({ maxEntries = 31, sameTip = false, jobs, steps }) {
+  const head = [u8(maxEntries), Buffer.alloc(16, 0x5e), u8(sameTip ? 0 : 1)];
+  return Buffer.concat([...head, ...jobs, ...steps.flatMap(([kind, ...rest]) => [u8(kind), ...rest])]);
+}
+
+async function judgeSeeds() {
+  const [first, second] = await signetBlocks();
+  for (const { header, coinbase } of [genesis, first, second]) {
+    if (!sha256(sha256(coinbase)).equals(header.subarray(36, 68)))
+      throw new Error("a coinbase is not its block's");
+  }
+  const jobs = [jobOf(first), jobOf(second, { tip: 2 })];
+  const one = submissionOf(first);
+  const other = submissionOf(second);
+  return {
+    "genesis-block": judging({
+      jobs: [jobOf(genesis), jobOf(first)],
+      steps: [
+        [SUBMIT, submissionOf(genesis)],
+        [REPEAT, u16(0)],
+      ],
+    }),
+    "no-block": judging({
+      jobs: [jobOf(genesis, { networkTarget: Buffer.alloc(32) }), jobs[1]],
+      steps: [[SUBMIT | AT_TARGET, submissionOf(genesis)]],
+    }),
+    "two-tips": judging({
+      jobs,
+      steps: [
+        [SUBMIT, one],
+        [SUBMIT_SECOND, other],
+        [REPEAT, u16(0)],
+        [REPEAT, u16(1)],
+      ],
+    }),
+    "same-tip": judging({
+      sameTip: true,
+      jobs,
+      steps: [
+        [SUBMIT, one],
+        [SUBMIT_SECOND, other],
+        [REPEAT, u16(0)],
+      ],
+    }),
+    "forgotten-tip": judging({
+      jobs,
+      steps: [
+        [SUBMIT, one],
+        [FORGET, u8(2)],
+        [REPEAT, u16(0)],
+        [SUBMIT_SECOND, other],
+      ],
+    }),
+    "full-window": judging({
+      maxEntries: 1,
+      jobs,
+      steps: [
+        [SUBMIT, one],
+        [SUBMIT_SECOND, other],
+        [REPEAT, u16(0)],
+      ],
+    }),
+    "at-and-below-target": judging({
+      jobs,
+      steps: [
+        [SUBMIT | BELOW_TARGET, one],
+        [SUBMIT | AT_TARGET, one],
+        [SUBMIT | BELOW_TARGET, one],
+      ],
+    }),
+    stale: judging({
+      jobs,
+      steps: [
+        [SUBMIT, submissionOf(first, { stale: 1 })],
+        [SUBMIT, one],
+      ],
+    }),
+    "version-bits": judging({
+      jobs,
+      steps: [0x2000, 0x1000, 0x1fffe000, 0x80000000].map((bits) => [SUBMIT, submissionOf(first, { bits })]),
+    }),
+    "harmless-noise": judging({
+      jobs,
+      steps: [1, 2, 3].map((noise) => [SUBMIT | HARMLESS, Buffer.alloc(68, noise)]),
+    }),
+    "long-branch": judging({
+      jobs: [jobOf(first, { branch: Array.from({ length: 12 }, (_, i) => Buffer.alloc(32, i)) }), jobs[1]],
+      steps: [[SUBMIT, one]],
+    }),
+    // Extranonces at the end of a block of SHA-256, across its end and in the next one; an empty end.
+    ...Object.fromEntries(
+      [0, 52, 53, 63, 64, 120, 192].map((at) => [
+        `extranonces-at-${at}`,
+        judging({
+          jobs: [jobOf(genesis, { at }), jobs[1]],
+          steps: [[SUBMIT, submissionOf(genesis, { at })]],
+        }),
+      ]),
+    ),
+  };
+}
+
+// sha256: what is to be hashed, after a byte that says as what.
+
+const message = (bytes) => Buffer.concat([u8(0), bytes]);
+const pairs = (count, bytes) => Buffer.concat([u8(1), ...Array.from({ length: count }, () => bytes)]);
+const headers = (count) => Buffer.concat([u8(2), ...Array.from({ length: count }, () => genesis.header)]);
+const scan = (first, count, topLimit) =>
+  Buffer.concat([u8(3), u32(topLimit), u32(first), u16(count), genesis.header]);
+const GENESIS_NONCE = 2083236893;
+
+function sha256Seeds() {
+  const lengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128];
+  return {
+    ...Object.fromEntries(
+      lengths.map((length) => [`message-${length}`, message(Buffer.alloc(length, 0x61))]),
+    ),
+    ...Object.fromEntries([1, 3, 8, 17].map((count) => [`pairs-${count}`, pairs(count, ones(64))])),
+    ...Object.fromEntries([1, 2, 9, 17].map((count) => [`headers-${count}`, headers(count)])),
+    "scan-finds-genesis": scan(GENESIS_NONCE - 21, 40, 0),
+    "scan-ends-before": scan(GENESIS_NONCE - 21, 21, 0),
+    "scan-to-the-last-nonce": scan(0xffffffff - 10, 40, 0x07ffffff),
+  };
+}
+
+async function merkleSeeds() {
+  const block = (txids) => Buffer.concat([u16(txids.length - 1), ...txids]);
+  const { vectors: known } = JSON.parse(await vectors("merkle_path.json"));
+  const real = known.filter(({ txids_display_order: txids }) => txids);
+  return {
+    ...Object.fromEntries(
+      real.map(({ block: name, txids_display_order: txids }) => [
+        name.replaceAll(" ", "-"),
+        block(txids.map((txid) => hex(txid).reverse())),
+      ]),
+    ),
+    // Without bytes for txids the target makes them.
+    ...Object.fromEntries([1, 2, 3, 5, 8, 16, 17, 33, 100].map((count) => [`made-${count}`, u16(count - 1)])),
+  };
+}
+
+function seenWindowSeeds() {
+  const window = (maxEntries, seed, steps) =>
+    Buffer.concat([u16(maxEntries), Buffer.alloc(16, seed), ...steps]);
+  const hash = (choice, where, first, second = 0) => Buffer.from([choice, where, first, second]);
+  const many = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+  return {
+    grows: window(
+      300,
+      0x5e,
+      many(80, (i) => hash(17, 8, i)),
+    ),
+    "one-place": window(
+      300,
+      0,
+      many(80, (i) => hash(17, 1, i)),
+    ),
+    full: window(
+      3,
+      0x5e,
+      many(6, (i) => hash(17, 2, i)),
+    ),
+    "free-slot-marks": window(9, 0x5e, [hash(1, 0, 0), hash(1, 0, 1), hash(1, 16, 1), hash(1, 31, 1)]),
+    "tips-come-back": window(30, 0x5e, [
+      hash(17, 3, 1),
+      hash(50, 3, 1),
+      Buffer.from([32, 2]),
+      hash(17, 3, 1),
+      hash(81, 3, 1),
+      Buffer.from([64, 9]),
+      hash(81, 3, 1),
+    ]),
+  };
+}
+
+// Lines as devices send them: shapes of cgminer, Braiins OS, ESP-Miner, NerdMiner and others, then what is only nearly one.
+
+const usualLines = {
+  cgminer:
+    '{"params": ["rig", "000000000100", "0000000000000001", "65a0b1c2", "deadbeef"], "id": 4, "method": "mining.submit"}',
+  cpuminer:
+    '{"method": "mining.submit", "params": ["rig", "000000000100", "0100000000000000", "65a0b1c2", "0000002a"], "id":4}',
+  braiins:
+    '{"id":17,"method":"mining.submit","params":["bc1qaddress.rig","000000000101","00000000000000ff","65a0b1c2","0badf00d","00c0e000"]}',
+  "esp-miner":
+    '{"id": 8, "method": "mining.submit", "params": ["bc1qaddress.rig", "000000000200", "0200000000000000", "65a0b1c3", "1a44b901", "0001a000"]}',
+  nerdminer:
+    '{"id": 12,"method": "mining.submit","params": ["x","000000000200","0000000000000001","65a0b1c2","1a2b3"]}\r',
+  "upper-case":
+    '{"id":1,"method":"mining.submit","params":["rig","000000000100","00000000000000AB","65A0B1C2","DEADBEEF"]}',
+  "text-id":
+    '{"id":"a-1","method":"mining.submit","params":["rig","1234567890ff","0000000000000001","65a0b1c2","deadbeef","0"]}',
+};
+
+const oddLines = {
+  "nonce-too-long":
+    '{"id":1,"method":"mining.submit","params":["rig","000000000100","0000000000000001","65a0b1c2","0deadbeef"]}',
+  "short-extranonce2":
+    '{"id":1,"method":"mining.submit","params":["rig","000000000100","00000001","65a0b1c2","deadbeef"]}',
+  prefixed:
+    '{"id":1,"method":"mining.submit","params":["rig","000000000100","0000000000000001","0x65a0b1","deadbeef"]}',
+  "seven-parameters":
+    '{"id":1,"method":"mining.submit","params":["rig","000000000100","0000000000000001","65a0b1c2","deadbeef","0","0"]}',
+  "more-keys":
+    '{"id":1,"jsonrpc":"2.0","method":"mining.submit","params":["rig","000000000100","0000000000000001","65a0b1c2","deadbeef"]}',
+  "two-ids": '{"id":1,"id":2,"method":"mining.submit","params":["rig"]}',
+  "null-id":
+    '{"id":null,"method":"mining.submit","params":["rig","000000000100","0000000000000001","65a0b1c2","deadbeef"]}',
+  "escaped-user":
+    '{"id":1,"method":"mining.submit","params":["r\\u0069g","000000000100","0000000000000001","65a0b1c2","deadbeef"]}',
+  "percent-user":
+    '{"id":1,"method":"mining.submit","params":["bc1q%2525.rig","000000000100","0000000000000001","65a0b1c2","deadbeef"]}',
+  "twenty-digits":
+    '{"id":18446744073709551615,"method":"mining.submit","params":["rig","000000000100","0000000000000001","65a0b1c2","1"]}',
+  "long-text-id": `{"id":"${"i".repeat(62)}","method":"mining.submit","params":["rig","000000000100","0000000000000001","1","1"]}`,
+  "longest-user": `{"id":1,"method":"mining.submit","params":["${"u".repeat(930)}","000000000100","0000000000000001","1","1"]}`,
+  authorize: '{"id":3,"method":"mining.authorize","params":["bc1qaddress.rig","x"]}',
+  "cut-off": '{"id":1,"method":"mining.submit","params":["rig","0000000001',
+};
+
+// intake: settings, then what a connection sends.
+
+function reading(lines, settings = {}) {
+  const { maxEntries = 100, journalRoom = 1920, answerRoom = 400, oldestJob = 0 } = settings;
+  const { targets = 0xff, networkTargets = 0, tags = 0, changes = [] } = settings;
+  const head = [
+    u8(maxEntries),
+    u16(journalRoom),
+    u16(answerRoom),
+    u8(oldestJob),
+    u8(targets),
+    u8(networkTargets),
+  ];
+  const rest = [u8(tags), Buffer.from([...changes, 0, 0, 0, 0, 0, 0, 0, 0]).subarray(0, 8)];
+  return Buffer.concat([...head, ...rest, Buffer.from(lines.map((line) => `${line}\n`).join(""))]);
+}
+
+function intakeSeeds() {
+  const usual = Object.values(usualLines);
+  const rolled = Array.from({ length: 20 }, (_, i) => usualLines.braiins.replace("0badf00d", i.toString(16)));
+  return {
+    "all-shapes": reading(usual),
+    "odd-between": reading(Object.values(oddLines).flatMap((odd, i) => [usual[i % usual.length], odd])),
+    "more-than-a-batch": reading(rolled),
+    "every-other-refused": reading(rolled, { targets: 0x55 }),
+    "blocks-between": reading(rolled, { networkTargets: 0xaa }),
+    duplicates: reading([usual[0], usual[0], usual[1], usual[0]]),
+    "window-full": reading(rolled, { maxEntries: 3 }),
+    "tags-change": reading(usual, { tags: 0b0101 }),
+    "retired-jobs": reading(usual, { oldestJob: 2 }),
+    "small-journal": reading(rolled, { journalRoom: 200 }),
+    "small-answers": reading(rolled, { answerRoom: 80 }),
+    "job-becomes-another": reading(rolled, { answerRoom: 80, changes: [0, 1, 0, 17, 33] }),
+    "all-taken-back": reading(usual, { answerRoom: 80, changes: [0, 3] }),
+    "comes-in-pieces": reading(usual, { changes: [85, 149, 213, 37, 245] }),
+  };
+}
+
+const text = (lines) =>
+  Object.fromEntries(Object.entries(lines).map(([name, line]) => [name, Buffer.from(line)]));
+
+const seeds = {
+  judge: await judgeSeeds(),
+  sha256: sha256Seeds(),
+  merkle: await merkleSeeds(),
+  seen_window: seenWindowSeeds(),
+  submit_line: text({ ...usualLines, ...oddLines }),
+  intake: intakeSeeds(),
+};
+for (const [target, files] of Object.entries(seeds)) {
+  await mkdir(corpusOf(target), { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(corpusOf(target), name), bytes);
+}
