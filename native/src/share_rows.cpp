@@ -153,7 +153,7 @@ struct Row {
 };
 
 /// 2000-01-01, where Postgres' time begins.
-constexpr std::int64_t kPostgresEpochMs = 946'684'800'000;
+constexpr std::uint64_t kPostgresEpochMs = 946'684'800'000;
 
 void WriteBe64(std::uint8_t* to, std::uint64_t value) {
   value = __builtin_bswap64(value);
@@ -166,8 +166,8 @@ void WriteOwnFields(std::uint8_t* row, Bytes record, std::uint16_t columns) {
   row[1] = static_cast<std::uint8_t>(columns);
   std::memcpy(row + Row::kHash, record.data() + At::kHash, 32);
   WriteBe64(row + Row::kSequence, Le64At(record, At::kSequence));
-  const auto timeMs = static_cast<std::int64_t>(Le64At(record, At::kTime));
-  WriteBe64(row + Row::kTime, static_cast<std::uint64_t>((timeMs - kPostgresEpochMs) * 1000));
+  // Modulo 2^64: earlier times come out negative, as they should.
+  WriteBe64(row + Row::kTime, (Le64At(record, At::kTime) - kPostgresEpochMs) * 1000);
   row[Row::kProtocol + 1] = record[At::kProtocol];
   row[Row::kBlock] = record[At::kFlags] & kBlockFlag;
 }

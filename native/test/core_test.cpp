@@ -13,6 +13,7 @@
 #include "merkle.h"
 #include "scan.h"
 #include "sha256_kernels.h"
+#include "share_rows.h"
 #include "u256.h"
 
 namespace penstock {
@@ -211,6 +212,66 @@ void TestSeenWindow(SeenWindow::Seed seed, Random& random) {
   }
 }
 
+/// A journal record of few names and targets; now and then one of its bytes is changed, and its checksum not always.
+std::vector<std::uint8_t> MakeRecord(std::uint64_t sequence, Random& random) {
+  const std::size_t account = random.Between(0, 20);
+  const std::size_t worker = random.Between(0, 3) == 0 ? random.Between(0, 255) : random.Between(0, 5);
+  std::vector<std::uint8_t> record((128 + account + worker + 7) / 8 * 8);
+  const auto put = [&record](std::size_t offset, std::uint64_t value, std::size_t length) {
+    std::memcpy(record.data() + offset, &value, length);
+  };
+  put(4, record.size(), 4);
+  put(8, sequence, 8);
+  put(20, 7, 4);  // epoch
+  put(24, random.Between(1, 6) == 1 ? 2 : 1, 1);
+  put(25, random.Between(1, 2), 1);
+  put(26, random.Between(0, 1), 1);
+  put(27, account, 1);
+  put(28, worker, 1);
+  put(32, 1'700'000'000'000 + random.Between(0, 200'000), 8);
+  put(72, random.Between(1, 3), 1);
+  std::fill_n(record.begin() + 128, account + worker, 'a');
+  if (random.Between(1, 10) == 1) record[random.Between(0, record.size() - 1)] ^= 1 << random.Between(0, 7);
+  if (random.Between(1, 20) > 1) put(0, Crc32c(Bytes(record).subspan(4)), 4);
+  return record;
+}
+
+/// Stretches that are cut and changed anywhere; rows that are written of other records and groups than were surveyed.
+void TestShareRows(Random& random) {
+  std::size_t surveyed = 0;
+  for (int round = 0; round < 5'000; round++) {
+    std::vector<std::uint8_t> bytes;
+    for (std::size_t left = random.Between(0, 11), sequence = 1; left > 0; left--, sequence++) {
+      const auto record = MakeRecord(sequence, random);
+      bytes.insert(bytes.end(), record.begin(), record.end());
+    }
+    if (random.Between(0, 2) == 0) bytes.resize(random.Between(0, bytes.size()));
+    bytes.shrink_to_fit();
+    const auto survey = SurveyRecords(bytes, {7, 1, random.Between(0, 15)}, random.Word());
+    surveyed += survey.groupOf.size();
+
+    std::vector<std::uint8_t> fields;
+    std::vector<std::uint32_t> ends;
+    for (std::size_t group = 0; group < survey.groups.size(); group++) {
+      fields.resize(fields.size() + random.Between(0, 40));
+      ends.push_back(static_cast<std::uint32_t>(fields.size()));
+    }
+    std::vector<std::uint32_t> groupOf = survey.groupOf;
+    const bool same = random.Between(0, 1) == 0;
+    if (!same && !groupOf.empty()) {
+      groupOf[random.Between(0, groupOf.size() - 1)] = static_cast<std::uint32_t>(random.Between(0, ends.size()));
+    }
+    if (!same && !bytes.empty()) bytes[random.Between(0, bytes.size() - 1)] ^= 1 << random.Between(0, 7);
+    if (!same) bytes.resize(random.Between(0, bytes.size())), bytes.shrink_to_fit();
+    const auto length = ShareRowsLength(groupOf, {fields, ends});
+    CHECK(length.has_value() || !same);
+    if (!length.has_value()) continue;
+    std::vector<std::uint8_t> out(*length);
+    CHECK(WriteShareRows(out, bytes, groupOf, {fields, ends}, 5) || !same);
+  }
+  CHECK(surveyed > 10'000);
+}
+
 int Run() {
   Random random;
   for (const Sha256Kernel* kernel : UsableKernels()) {
@@ -226,6 +287,7 @@ int Run() {
   CHECK(FindKernel("abacus") == nullptr);
   TestCrc32c(random);
   TestComparison(random);
+  TestShareRows(random);
   TestSeenWindow({random.Word(), random.Word()}, random);
   TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place
   return 0;

@@ -1,13 +1,19 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { PoolError } from "../../src/errors.ts";
+import { headerBytes, recordBytes } from "../../src/journal/format.ts";
+import type { JournalRecord, Position } from "../../src/journal/index.ts";
 import { type Ingest, type IngestOptions, startIngest } from "../../src/ledger/ingest.ts";
+import type { OpenJournal } from "../../src/ledger/journal-source.ts";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.ts";
 import { openOrderLog } from "../../src/ledger/order-log.ts";
 import type { LogFields } from "../../src/log/index.ts";
+import { journalsIn } from "../../src/pool/journals-in.ts";
 import { until } from "../support/deadline.ts";
-import { aShare, MemoryJournal } from "../support/ledger-records.ts";
+import { addon, commit, openTestJournal } from "../support/journal.ts";
+import { aShare, aStream, MemoryJournal } from "../support/ledger-records.ts";
 import { execute, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -231,4 +237,115 @@ test("shares past their retention are dropped when the ingest starts", async () 
   second.announce(journal.append(aShare({ timeMs: Date.now() })));
   await second.caughtUp();
   expect(await countOf(url)).toBe(2);
+});
+
+/** A journal on disk of many small segments and two epochs, and where it ends. */
+async function aJournalOnDisk(records: readonly JournalRecord[]) {
+  const folder = await temporaryFolder("ingest-journal");
+  onTestFinished(folder.remove);
+  const directory = join(folder.path, "0-1");
+  const half = Math.floor(records.length / 2);
+  let end: Position | undefined;
+  for (const part of [records.slice(0, half), records.slice(half)]) {
+    const journal = await openTestJournal(directory, { segmentBytes: 65_536 });
+    for (let at = 0; at < part.length; at += 100) await commit(journal, part.slice(at, at + 100));
+    end = journal.committed;
+    await journal.close();
+  }
+  return { folder: folder.path, directory, end: end! };
+}
+
+/** Every reader's records as objects: the reference. */
+function asObjects(open: OpenJournal): OpenJournal {
+  return async (node) => {
+    const reader = await open(node);
+    return { next: (...range) => reader.next(...range), close: () => reader.close() };
+  };
+}
+
+/** All that follows from the records, in words; ids are the same where names come up in the same order. */
+async function booksOf(url: string) {
+  const tables = {
+    shares: `SELECT encode(hash, 'hex') AS hash, encode(target, 'hex') AS target, work, sequence, epoch, "time", name,
+                    address, journal, protocol, block
+             FROM shares JOIN workers ON workers.id = worker JOIN accounts ON accounts.id = account
+             ORDER BY journal, epoch, sequence`,
+    slices: "SELECT * FROM pplns_slices ORDER BY id",
+    works:
+      "SELECT slice, address, work FROM pplns_works JOIN accounts ON id = account ORDER BY slice, address",
+    state: "SELECT * FROM pplns_state",
+    blocks: "SELECT * FROM blocks ORDER BY epoch, sequence",
+    blockWorks: `SELECT block, address, work, sats FROM block_works JOIN accounts ON id = account
+                 ORDER BY block, address`,
+    cursors: "SELECT * FROM journal_cursors",
+  };
+  const books: Record<string, unknown[]> = {};
+  for (const [name, text] of Object.entries(tables)) books[name] = await execute(url, text);
+  return books;
+}
+
+test("a journal read natively gives the books that its records as objects give, wherever batches end", async () => {
+  const { folder, end } = await aJournalOnDisk(aStream(4, 1_500));
+  const reference = await aLedger();
+  const first = ingestOf(reference.ledger, [], { openJournal: asObjects(journalsIn(folder, addon)) });
+  first.announce(end);
+  await first.caughtUp();
+  const expected = await booksOf(reference.url);
+  expect(expected["shares"]!.length).toBeGreaterThan(1_300);
+  expect(expected["blocks"]!.length).toBeGreaterThan(30);
+  for (const maxRecords of [10_000, 77]) {
+    const { url, ledger } = await aLedger();
+    const ingest = ingestOf(ledger, [], { openJournal: journalsIn(folder, addon), maxRecords });
+    ingest.announce(end);
+    await ingest.caughtUp();
+    expect(await booksOf(url)).toEqual(expected);
+  }
+});
+
+test("batches that only the order log has are read natively too, exactly so, long names or not", async () => {
+  const { url, orderLogFile, open, ledger } = await aLedger();
+  await ledger.close();
+  const account = "long-".repeat(50);
+  const records = aStream(5, 1_000).map((record) => ({ ...record, account, worker: account }));
+  const { folder, end } = await aJournalOnDisk(records);
+  const log = await openOrderLog(orderLogFile);
+  for (const [first, last] of [
+    [1, 90],
+    [91, 92],
+    [93, 400],
+  ] as const) {
+    await log.append([log.entryFor({ node: "0-1", epoch: end.epoch - 1, first, last })]);
+  }
+  await log.close();
+  const ingest = ingestOf(await open(), [], { openJournal: journalsIn(folder, addon) });
+  ingest.announce(end);
+  await ingest.caughtUp();
+  const reference = await aLedger();
+  const other = ingestOf(reference.ledger, [], { openJournal: asObjects(journalsIn(folder, addon)) });
+  other.announce(end);
+  await other.caughtUp();
+  expect(await booksOf(url)).toEqual(await booksOf(reference.url));
+  const batches = await execute(url, "SELECT first::int, last::int FROM batches ORDER BY batch LIMIT 3");
+  expect(batches).toEqual([
+    { first: 1, last: 90 },
+    { first: 91, last: 92 },
+    { first: 93, last: 400 },
+  ]);
+});
+
+test("damage in a journal that is read natively is named, and what stands before it is in the books", async () => {
+  const { folder, directory, end } = await aJournalOnDisk(shares(1_000));
+  const segments = (await readdir(directory)).filter((name) => name.endsWith(".wal")).sort();
+  const damaged = join(directory, segments[1]!);
+  const bytes = await readFile(damaged);
+  bytes[headerBytes + 30 * recordBytes(5, 3) + 50]! ^= 1; // in its 31st record
+  await writeFile(damaged, bytes);
+  const { url, ledger } = await aLedger();
+  const ingest = ingestOf(ledger, [], { openJournal: journalsIn(folder, addon) });
+  ingest.announce(end);
+  await until(() => ingest.trouble, { timeoutMs: 9_000, what: "trouble" });
+  expect(ingest.trouble).toMatchObject({ code: "JOURNAL_DAMAGED" });
+  expect(ingest.trouble?.message).toContain(damaged);
+  const inFirst = Number(segments[1]!.slice(14, 30)) - 1;
+  expect(await countOf(url)).toBe(inFirst + 30);
 });
