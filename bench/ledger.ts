@@ -2,7 +2,7 @@
  * `npm run bench:ledger`: journaled shares on their way into the books, as one table: the real ingest reads a real
  * journal and applies it to a real Postgres with fsync on. Records as TypeScript objects stand beside the native way.
  *
- *   npm run bench:ledger -- [--shares 500000] [--workers 1,1000] [--rounds 2] [--batch 10000] [--cpu 0]
+ *   npm run bench:ledger -- [--shares 500000] [--workers 1,1000] [--rounds 2] [--batch 40000] [--cpu 0]
  *
  * Node's CPU is all of this process (its collector and its file and socket calls included) while the ingest runs,
  * Postgres' that of the one backend that applies. Best of the rounds. `--cpu` pins both to one processor.
@@ -28,7 +28,7 @@ const { values } = parseArgs({
     shares: { type: "string", default: "500000" },
     workers: { type: "string", default: "1,1000" },
     rounds: { type: "string", default: "2" },
-    batch: { type: "string", default: "10000" },
+    batch: { type: "string", default: "40000" },
     cpu: { type: "string" },
   },
 });

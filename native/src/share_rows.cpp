@@ -181,7 +181,7 @@ RecordSurvey SurveyRecords(Bytes bytes, const RecordRange& range, std::uint64_t 
   survey.groupOf.reserve(maxRecords);
   Groups groups(bytes, maxRecords, seed);
   Counter counter(survey);
-  while (survey.groupOf.size() < maxRecords) {
+  while (survey.groupOf.size() < maxRecords && survey.runs.size() + survey.parts.size() < kMaxRunsAndParts) {
     const Bytes record = WholeRecord(bytes.subspan(survey.length));
     if (record.empty() || Le32At(record, At::kEpoch) != range.epoch) break;
     if (Le64At(record, At::kSequence) != range.sequence + survey.groupOf.size()) break;

@@ -41,6 +41,9 @@ inline constexpr std::uint32_t kNoGroup = 0xffffffff;
 /// More bytes than this are not surveyed at once.
 inline constexpr std::size_t kMaxSurveyBytes = 0x40000000;
 
+/// A survey ends with so many runs and parts together: each of them is work for JavaScript.
+inline constexpr std::size_t kMaxRunsAndParts = 4'096;
+
 /// Which records are asked for.
 struct RecordRange {
   std::uint32_t epoch;

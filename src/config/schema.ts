@@ -354,7 +354,7 @@ export const schema = group("Penstock's settings.", {
     batchRecords: wholeNumber({
       about: "Most journal records that one database transaction applies.",
       unit: "records",
-      default: 10_000,
+      default: 40_000,
       min: 1,
       max: 1_000_000,
     }),

@@ -14,7 +14,7 @@ import { Journals } from "./journals.ts";
 import type { Ledger } from "./ledger.ts";
 import { isBefore, Waiting } from "./waiting.ts";
 
-const defaultMaxRecords = 10_000;
+const defaultMaxRecords = 40_000;
 /** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
 const defaultIntervalMs = 250;
 /** With more than this waiting, the next round begins at once. */

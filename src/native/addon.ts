@@ -54,7 +54,8 @@ export interface Addon {
   scanNonces(header: Uint8Array, target: Uint8Array, nonceStart: number, count: number): number;
   /**
    * Reads journal records from the start of `bytes` (at most the first GiB), as long as each is whole, sound, of this
-   * epoch, at its sequence (the first at `sequence`) and a share or block of usual content; stops before anything else.
+   * epoch, at its sequence (the first at `sequence`) and a share or block of usual content; stops before anything else,
+   * and when `runs` and `parts` together have 4,096 entries.
    */
   surveyRecords(bytes: Uint8Array, epoch: number, sequence: number, maxRecords: number): RecordSurvey;
   /**

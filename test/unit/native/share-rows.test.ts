@@ -198,6 +198,24 @@ test("reading stops before an end mark, another epoch, another sequence, and aft
   expect(pack(twice, 5)?.last).toBe(7);
 });
 
+test("a batch of very many miners, minutes or blocks ends early, so that no turn of the loop is long", () => {
+  const names = write(
+    Array.from({ length: 6_000 }, (_, i): JournalRecord => ({ ...anyShare, worker: `rig${i}` })),
+    1,
+  );
+  expect(pack(names.bytes, 1)?.last).toBe(4_095);
+  const minutes = write(
+    Array.from({ length: 6_000 }, (_, i): JournalRecord => ({ ...anyShare, timeMs: (i % 2) * 60_000 })),
+    1,
+  );
+  expect(pack(minutes.bytes, 1)?.last).toBe(2_048);
+  const blocks = write(
+    Array.from({ length: 6_000 }, (): JournalRecord => anyBlock),
+    1,
+  );
+  expect(pack(blocks.bytes, 1)?.last).toBe(4_096);
+});
+
 /** A record changed in one byte and signed again, as only a faulty writer would. */
 function faulty(offset: number, value: number): Buffer {
   const { bytes } = write([{ ...anyShare }], 1);
@@ -207,6 +225,7 @@ function faulty(offset: number, value: number): Buffer {
 }
 
 const anyShare = aStream(1, 30).find(({ kind }) => kind === "share")!;
+const anyBlock = aStream(1, 300).find(({ kind }) => kind === "block")!;
 
 test("sound bytes that are no record are left to the reference, which names what is wrong", () => {
   for (const [offset, value] of [
