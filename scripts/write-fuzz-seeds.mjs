@@ -353,7 +353,7 @@ function intakeSeeds() {
     "retired-jobs": reading(usual, { oldestJob: 2 }),
     "small-journal": reading(rolled, { journalRoom: 200 }),
     "small-answers": reading(rolled, { answerRoom: 80 }),
-    "job-becomes-another": reading(rolled, { answerRoom: 80, changes: [0, 1, 0, 17, 33] }),
+    "job-becomes-another": reading(rolled, { answerRoom: 80, changes: [0, 17, 0, 145, 0, 209] }),
     "all-taken-back": reading(usual, { answerRoom: 80, changes: [0, 3] }),
     "comes-in-pieces": reading(usual, { changes: [85, 149, 213, 37, 245] }),
   };

@@ -102,7 +102,7 @@ class Reading {
  private:
   /// A job may become another under the same name, all may be taken back, and only a part of the text may have come.
   std::size_t Change(std::uint8_t change) {
-    const std::size_t place = change / 2 % kNames.size();
+    const std::size_t place = change / 16 % kNames.size();
     if (change % 16 == 1) Grant(place, change);
     if (change % 16 == 3) {
       lane_.Forget();
@@ -112,14 +112,20 @@ class Reading {
     return std::min(text_.size(), at_ + change);
   }
 
+  /// In the place of the one before, as memory that was freed is used again; or where nothing else was.
+  std::shared_ptr<const PreparedJob> Prepare(const PlainJob& job, std::size_t place, bool elsewhere) {
+    if (elsewhere) return std::make_shared<const PreparedJob>(job.Prepare(intake_.kernel));
+    return {std::shared_ptr<void>(), &prepared_[place].emplace(job.Prepare(intake_.kernel))};
+  }
+
   void Grant(std::size_t place, std::uint8_t salt) {
     const JobName name = kNames[place];
     const PlainJob job = MakeJob(setting_, place, salt);
     const Hash target = TargetOf(setting_.targets, place);
     const std::uint32_t tag = setting_.tags >> place & 1;
     const Lane::Terms terms = {{1, 2, 3, 4}, 0x1fffe000};
-    const auto prepared = std::make_shared<const PreparedJob>(job.Prepare(intake_.kernel));
-    lane_.GrantJob(terms, {name, prepared, target, {9}, 800'000, tag});
+    const bool elsewhere = (salt & 0x40) != 0;
+    lane_.GrantJob(terms, {name, Prepare(job, place, elsewhere), target, {9}, 800'000, tag});
     std::erase_if(jobs_, [&name](const Granted& granted) { return granted.name == name; });
     jobs_.push_back({name, job, target, tag});
   }
@@ -257,6 +263,7 @@ class Reading {
   Bytes text_;
   std::shared_ptr<SeenWindow> window_;
   Intake intake_;
+  std::array<std::optional<PreparedJob>, 4> prepared_;
   Lane lane_;
   PlainWindow plainWindow_;
   std::deque<Granted> jobs_;
