@@ -1,10 +1,9 @@
 /**
- * The floor: a Node server that speaks just enough V1 to be talked to and answers every submission unread. What a pool
- * costs above this is its own doing. Prints its port; the benchmark reads its CPU time from outside.
+ * The floor: a Node server that speaks just enough V1 to be talked to and answers every submission unread, with one
+ * write for each read and no string per line. What a pool costs above this is its own doing. Prints its port, serves
+ * until its standard input ends; the benchmark reads its CPU time from outside.
  */
-
-import type { AddressInfo } from "node:net";
-import { createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 
 const zeros = "0".repeat(64);
 const notify = JSON.stringify({
@@ -22,28 +21,38 @@ const notify = JSON.stringify({
     true,
   ],
 });
+const work = `,"result":[[["mining.notify","00"]],"00000001",8],"error":null}\n{"id":null,"method":"mining.set_difficulty","params":[1e-9]}\n${notify}\n`;
+const accepted = Buffer.from(',"result":true,"error":null}\n');
+const newline = 10;
+const comma = 44;
+const letterS = 115;
+/** Where "mining.subscribe" has an s, counted from the comma behind the id, and no other method of the generator. */
+const subscribeAt = ',"method":"mining.sub'.length;
 
 const server = createServer({ noDelay: true }, serve);
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () => {
-  process.send?.({ port: (server.address() as AddressInfo).port });
+  process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port })}\n`);
 });
-process.on("disconnect", () => process.exit(0));
+process.stdin.on("end", () => process.exit(0)).resume();
 
 function serve(socket: Socket): void {
-  let rest = "";
-  socket.setEncoding("latin1");
+  let rest: Buffer | undefined;
   socket.on("error", () => socket.destroy());
-  socket.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop()!;
-    socket.write(lines.map(answerTo).join(""));
+  socket.on("data", (chunk: Buffer) => {
+    const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+    // An answer is never longer than the line, but for subscribe's.
+    const answers = Buffer.allocUnsafe(bytes.length);
+    let [from, length] = [0, 0];
+    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, from)) {
+      const idEnd = bytes.indexOf(comma, from);
+      if (bytes[idEnd + subscribeAt] === letterS) socket.write(bytes.toString("latin1", from, idEnd) + work);
+      else {
+        length += bytes.copy(answers, length, from, idEnd);
+        length += accepted.copy(answers, length);
+      }
+      from = end + 1;
+    }
+    rest = from < bytes.length ? bytes.subarray(from) : undefined;
+    if (length > 0) socket.write(answers.subarray(0, length));
   });
-}
-
-function answerTo(line: string): string {
-  const id = line.slice(line.indexOf(":") + 1, line.indexOf(","));
-  if (line.includes("mining.subscribe")) {
-    return `{"id":${id},"result":[[["mining.notify","00"]],"00000001",8],"error":null}\n{"id":null,"method":"mining.set_difficulty","params":[1e-9]}\n${notify}\n`;
-  }
-  return `{"id":${id},"result":true,"error":null}\n`;
 }

@@ -1,0 +1,106 @@
+/** Drives bench/native/load.cpp, the V1 load generator: one process, commands in, results out as lines of JSON. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { buildCoreProgram } from "../scripts/build-native.mjs";
+
+export interface LoadResult {
+  /** From the first submission to the last answer. */
+  readonly seconds: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly unanswered: number;
+  /** Answers to nothing that was asked. */
+  readonly unexpected: number;
+  readonly firstRejection: string | null;
+  /** Milliseconds from when a share was due to when its answer was read. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** A connection ran out of prepared shares: the rate is a lower bound. */
+  readonly exhausted: boolean;
+  /** A clean job came: the run ended there, for what was prepared is stale. */
+  readonly newTip: boolean;
+  /** The generator's own. */
+  readonly cpuSeconds: number;
+  /** Open loop: how late the generator itself sent. */
+  readonly lateP50Ms: number;
+  readonly lateP99Ms: number;
+}
+
+/** CLOCK_MONOTONIC milliseconds at which the first and the last miner read the job. */
+export interface BlockResult {
+  readonly firstJobMs: readonly [number, number];
+  readonly fullJobMs: readonly [number, number];
+}
+
+export interface Generator {
+  readonly pid: number;
+  /** All miners at once, each authorized and with a job. Once per generator. */
+  connect(port: number, connections: number, user: string): Promise<void>;
+  /** Makes shares for the newest job. `any`: for a server that does not look at them, without hashing. */
+  prepare(shares: number, kind: "real" | "any"): Promise<void>;
+  closedLoop(seconds: number, outstanding: number): Promise<LoadResult>;
+  openLoop(seconds: number, perSecond: number): Promise<LoadResult>;
+  /** `onArmed` is called when every later job is waited for. */
+  expectBlock(onArmed: () => void): Promise<BlockResult>;
+  stop(): Promise<void>;
+}
+
+const source = (name: string) => join(import.meta.dirname, "native", name);
+const log = (line: string) => console.error(`… ${line}`);
+const flags = ["-O2", "-pthread"];
+
+export async function buildGenerator(): Promise<string> {
+  const more = [source("miner.cpp"), source("work.cpp")];
+  return (await buildCoreProgram({ log, source: source("load.cpp"), more, flags })).path;
+}
+
+/** The C++ server that only answers. */
+export async function buildFloor(): Promise<string> {
+  return (await buildCoreProgram({ log, source: source("floor.cpp"), flags })).path;
+}
+
+/** @param cpu the only processor it runs on while it measures; it prepares on all. */
+export async function startGenerator(cpu?: string): Promise<Generator> {
+  const program = await buildGenerator();
+  const command = cpu === undefined ? [program] : ["taskset", "-c", cpu, program];
+  const child = spawn(command[0]!, command.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+
+  async function nextAnswer(): Promise<unknown> {
+    const { value, done } = await answers.next();
+    if (done) throw new Error("the load generator ended early");
+    const answer = JSON.parse(value) as { error?: string };
+    if (answer.error !== undefined) throw new Error(`load generator: ${answer.error}`);
+    return answer;
+  }
+
+  function run(...words: readonly (string | number)[]): Promise<unknown> {
+    child.stdin.write(`${words.join(" ")}\n`);
+    return nextAnswer();
+  }
+
+  return {
+    pid: child.pid!,
+    connect: async (port, connections, user) => void (await run("connect", port, connections, user)),
+    prepare: async (shares, kind) => void (await run("prepare", Math.ceil(shares), kind)),
+    closedLoop: async (seconds, outstanding) => (await run("closed", seconds, outstanding)) as LoadResult,
+    openLoop: async (seconds, perSecond) => (await run("open", seconds, perSecond)) as LoadResult,
+    expectBlock: async (onArmed) => {
+      await run("block");
+      onArmed();
+      return (await nextAnswer()) as BlockResult;
+    },
+    stop: () => ended(child, () => child.stdin.end()),
+  };
+}
+
+export function ended(child: ChildProcess, end: () => void): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    end();
+  });
+}

@@ -1,0 +1,133 @@
+/** The servers that the benchmark talks to: the pool as an operator runs it, and those that only answer. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { freePorts } from "../test/support/ports.ts";
+import type { TestPostgres } from "../test/support/postgres.ts";
+import { childrenOf, cpuSecondsOf, cpuSecondsOfFamily } from "./cpu-time.ts";
+import type { FakeNode } from "./fake-node.ts";
+import { buildFloor, ended } from "./generator.ts";
+
+/** Seconds on a processor so far. */
+export interface CpuTime {
+  /** Of the process that talks to miners. */
+  readonly worker: number;
+  /** Of the pool's primary: templates, jobs, ledger, API. */
+  readonly primary: number;
+  readonly postgres: number;
+}
+
+export interface Server {
+  readonly port: number;
+  cpuTime(): CpuTime;
+  /** Accepted shares that are not in the books yet; 0 where there are none. */
+  lagRecords(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface PoolSettings {
+  /** A folder of its own. */
+  readonly directory: string;
+  readonly node: FakeNode;
+  readonly postgres: TestPostgres;
+  readonly durability: string;
+  readonly cpu: string | undefined;
+  /** `stratum.nativeSubmit`, if it is to be set. */
+  readonly native?: boolean | undefined;
+  /** For the pool's NODE_OPTIONS: profilers. */
+  readonly nodeOptions?: string | undefined;
+}
+
+export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+
+/** What answers unread: in Node (floor-server.ts) or in C++ (native/floor.cpp). */
+export async function startFloor(kind: "node" | "c++", cpu: string | undefined): Promise<Server> {
+  const command =
+    kind === "node"
+      ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
+      : [await buildFloor()];
+  const child = spawnPinned(cpu, command, process.env);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return {
+    port,
+    cpuTime: () => ({ worker: cpuSecondsOf(child.pid!), primary: 0, postgres: 0 }),
+    lagRecords: async () => 0,
+    stop: () => ended(child, () => child.stdin!.end()),
+  };
+}
+
+export async function startPool(settings: PoolSettings): Promise<Server> {
+  const { directory, postgres, cpu, nodeOptions } = settings;
+  mkdirSync(directory, { recursive: true });
+  const [port, httpPort] = (await freePorts(2)) as [number, number];
+  const config = join(directory, "penstock.yaml");
+  writeFileSync(config, JSON.stringify(await configOf(settings, port, httpPort)));
+  const program = join(import.meta.dirname, "../bin/penstock.mjs");
+  const env = { ...process.env, ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }) };
+  const child = spawnPinned(cpu, [process.execPath, program, "serve", "--config", config], env);
+  child.stdout!.pipe(process.stderr);
+  await untilReady(httpPort, child);
+  return {
+    port,
+    cpuTime: () => ({
+      worker: childrenOf(child.pid!).reduce((sum, worker) => sum + cpuSecondsOfFamily(worker), 0),
+      primary: cpuSecondsOf(child.pid!),
+      postgres: cpuSecondsOfFamily(postgres.server.pid),
+    }),
+    lagRecords: () => metric(httpPort, "penstock_ledger_apply_lag_records"),
+    stop: () => ended(child, () => child.kill("SIGTERM")),
+  };
+}
+
+async function configOf(settings: PoolSettings, port: number, httpPort: number): Promise<unknown> {
+  const { directory, node, postgres, durability, native } = settings;
+  return {
+    chain: "mainnet",
+    dataDirectory: join(directory, "data"),
+    nodes: [{ rpc: node.url, user: node.user, password: node.password, zmq: node.zmq }],
+    pool: { address: poolAddress },
+    stratum: {
+      listen: [`127.0.0.1:${port}`],
+      workers: 1,
+      difficulty: { start: 1e-9, min: 1e-9, max: 1e9, vardiff: false },
+      // All miners of the bench come from one address, at once.
+      limits: { connectionsPerAddress: 100_000, newConnectionsPerAddressPerSecond: 100_000 },
+      ...(native === undefined ? {} : { nativeSubmit: native }),
+    },
+    journal: { directory: join(directory, "journal"), durability },
+    database: { url: await postgres.createDatabase() },
+    http: { listen: `127.0.0.1:${httpPort}` },
+    log: { level: "warn" },
+  };
+}
+
+function spawnPinned(cpu: string | undefined, command: readonly string[], env: NodeJS.ProcessEnv) {
+  const [file, ...args] = cpu === undefined ? command : ["taskset", "-c", cpu, ...command];
+  return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"], env });
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) return line;
+  throw new Error("a server ended before it listened");
+}
+
+async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline && child.exitCode === null) {
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => undefined);
+    if (answer?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill("SIGKILL");
+  throw new Error("the pool did not become ready");
+}
+
+/** Sum over all labels. */
+async function metric(httpPort: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(name))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
