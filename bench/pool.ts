@@ -43,6 +43,7 @@ const user = `${poolAddress}.bench`;
 const [poolCpu, loadCpu] = ["0", "1"];
 /** Above what any server answers here. */
 const warmUp = { seconds: 1.5, shares: 600_000 };
+const leastPreparedPerSecond = 200_000;
 const catchUpSeconds = 120;
 
 /** What is measured: a floor or the pool with its settings. */
