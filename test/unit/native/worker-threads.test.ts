@@ -5,7 +5,7 @@ import { buildNative } from "../../../scripts/build-native.mjs";
 
 const { path } = await buildNative({ log: () => {} });
 
-/** Judges the same shares on objects of its own, and says how many were accepted and what the last hash was. */
+/** Judges the same shares on objects of its own, in both ways, and says what came of it. */
 const work = `
   const { parentPort, workerData } = require("node:worker_threads");
   const addon = require(workerData.path).addon("");
@@ -22,7 +22,23 @@ const work = `
     submission.writeUInt32LE(nonce % 15000, 16);
     if (addon.judge(job, seen, submission, verdict) === 0) accepted++;
   }
-  parentPort.postMessage({ accepted, size: seen.size, hash: verdict.toString("hex", 0, 32) });
+  const intake = addon.createIntake({ seen, acceptedTail: "+", refusalTails: [0, 1, 2, 3, 4, 5, 6].map(String) });
+  const lane = addon.createLane();
+  addon.grant(lane, {
+    extranonce1: 1, versionMask: 0, user: "u", account: Buffer.from("a"), worker: Buffer.from("w"), jobNumber: 1,
+    variant: 0, prepared: job, target: new Uint8Array(32).fill(0xff), work: new Uint8Array(16), height: 7, tag: 3,
+  });
+  const journal = Buffer.alloc(1 << 20), answers = Buffer.alloc(1 << 16), frame = new Float64Array(22);
+  let taken = 0;
+  for (let read = 0; read < 200; read++) {
+    const lines = Array.from({ length: 10 }, (_, line) =>
+      '{"id":' + line + ',"method":"mining.submit","params":["u","000000000100","' +
+      (read * 10 + line).toString(16).padStart(16, "0") + '","1","2"]}\\n').join("");
+    frame.set([0, 1, 5, 1000, 0, journal.length, 1, 1, 0]);
+    addon.takeSubmits(intake, lane, Buffer.from(lines), journal, answers, frame);
+    taken += frame[11];
+  }
+  parentPort.postMessage({ accepted, taken, size: seen.size, hash: verdict.toString("hex", 0, 32) });
 `;
 
 test("several threads load the addon, judge at the same time and end, and do not meet", async () => {
@@ -31,7 +47,7 @@ test("several threads load the addon, judge at the same time and end, and do not
     const ended = workers.map((worker) => once(worker, "exit"));
     const messages = await Promise.all(workers.map((worker) => once(worker, "message")));
     const results = messages.map(([result]) => result);
-    expect(results[0]).toMatchObject({ accepted: 15_000, size: 15_000 });
+    expect(results[0]).toMatchObject({ accepted: 15_000, taken: 2_000, size: 17_000 });
     expect(results).toEqual(results.map(() => results[0]));
     expect(await Promise.all(ended)).toEqual([[0], [0], [0]]);
   }
