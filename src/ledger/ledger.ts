@@ -36,6 +36,9 @@ const insertCursor = statement("insert-cursor");
 const moveCursor = statement("move-cursor");
 const selectKnownBlocks = statement("select-known-blocks");
 
+/** A body goes out in pieces, so that no turn of the loop copies all of it into the socket. */
+const copyPieceBytes = 512 * 1024;
+
 /** How often one call tries again after a lost connection or a conflict before it leaves that to its caller. */
 const maxTries = 4;
 
@@ -333,7 +336,9 @@ async function copy(client: Client, body: Buffer): Promise<void> {
   const stream = client.query(copyStreams.from(copyShares));
   stream.on("error", () => {}); // the first one is thrown below; a second, of the dying connection, tells no more
   const done = once(stream, "finish");
-  stream.end(body);
+  for (let at = 0; at < body.length; at += copyPieceBytes)
+    stream.write(body.subarray(at, at + copyPieceBytes));
+  stream.end();
   await done;
 }
 
