@@ -18,5 +18,7 @@ export function buildCoreProgram(
     readonly source: string;
     readonly more?: readonly string[];
     readonly flags: readonly string[];
+    /** What the program is for, as in process.arch; default this machine. */
+    readonly machine?: string;
   },
 ): Promise<Built>;

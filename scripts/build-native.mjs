@@ -31,14 +31,14 @@ const addonFlags = [
   "-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
 ];
 
-/** Instructions that a kernel's own file may use: it is called only where the processor has them. */
-const kernelFlags =
-  process.arch === "x64"
-    ? {
-        "sha256_shani.cpp": ["-msha", "-msse4.1"],
-        "crc32c_sse42.cpp": ["-msse4.2"],
-      }
-    : {};
+/** Instructions that a kernel's own file may use, by machine: it is called only where the processor has them. */
+const kernelFlags = {
+  "crc32c_sse42.cpp": { x64: ["-msse4.2"] },
+  "sha256_shani.cpp": { x64: ["-msha", "-msse4.1"] },
+  "sha256_avx2.cpp": { x64: ["-mavx2"] },
+  "sha256_avx512.cpp": { x64: ["-mavx2", "-mavx512f", "-mavx512vl"] },
+  "sha256_armv8.cpp": { arm64: ["-march=armv8-a+crypto"] },
+};
 
 /** These know Node; everything else in native/src is the core. */
 const isBinding = (name) => name.startsWith("binding") || name === "arguments.cpp";
@@ -64,8 +64,8 @@ export async function buildNative({ log, ...options }) {
 /**
  * Builds one program of native/test or native/fuzz together with the core, which never sees Node.
  * @param {{log: (line: string) => void, source: string, more?: readonly string[], flags: readonly string[],
- *   buildDir?: string, compiler?: string}} options source: path of the program's file, which names it; more: its other
- *   files, if it has any; flags: for compiling and linking
+ *   buildDir?: string, compiler?: string, machine?: string}} options source: path of the program's file, which names it;
+ *   more: its other files, if it has any; flags: for compiling and linking; machine: what it is for, as in process.arch
  * @returns {Promise<{path: string, built: boolean}>}
  */
 export async function buildCoreProgram({ source, more = [], flags, ...options }) {
@@ -96,7 +96,7 @@ async function build(plan) {
       stamp,
       `extern const char penstockBuild[];\n[[gnu::used]] const char penstockBuild[] = "${marker}";\n`,
     );
-    const objects = await compileAll(compiler, [...plan.sources, stamp], plan.flags, workshop);
+    const objects = await compileAll(compiler, { ...plan, sources: [...plan.sources, stamp] }, workshop);
     const made = join(workshop, target);
     await run(compiler, [...plan.linkFlags, ...objects, "-o", made], what);
     await rename(made, path);
@@ -133,10 +133,10 @@ async function sourcesIn(folder, suffix = ".cpp") {
 }
 
 /** Of everything that the result depends on. Paths do not count: a project that was moved need not be built again. */
-async function checksum({ sources, flags, linkFlags, ownHeaderDir = [] }, compiler) {
+async function checksum({ sources, flags, linkFlags, machine = process.arch, ownHeaderDir = [] }, compiler) {
   const folders = [sourceDir, ...headerDirs].concat(ownHeaderDir);
   const headers = await Promise.all(folders.map((folder) => headersIn(folder)));
-  const settings = { flags, linkFlags, commonFlags, kernelFlags, compiler, target: process.arch };
+  const settings = { flags, linkFlags, commonFlags, kernelFlags, compiler, machine };
   const hash = createHash("sha256").update(JSON.stringify(settings).replaceAll(projectDir, ""));
   for (const path of [...sources, ...headers.flat()]) {
     hash.update(`\0${basename(path)}\0`).update(await readFile(path));
@@ -183,7 +183,7 @@ async function removeLeftovers(buildDir) {
 }
 
 /** Compiles each source to an object, as many at a time as there are processors. */
-async function compileAll(compiler, sources, flags, workshop) {
+async function compileAll(compiler, { sources, flags, machine = process.arch }, workshop) {
   // Numbered: a program may have a file of the same name as one of the core.
   const waiting = sources.map((source, index) => ({
     source,
@@ -195,7 +195,7 @@ async function compileAll(compiler, sources, flags, workshop) {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { source, output } = next;
       const name = basename(source);
-      const own = kernelFlags[name] ?? [];
+      const own = kernelFlags[name]?.[machine] ?? [];
       await run(compiler, [...commonFlags, ...flags, ...own, ...includes, "-c", source, "-o", output], name);
     }
   };

@@ -2,17 +2,26 @@
 
 #include <algorithm>
 
-#include "merkle.h"
-
 namespace penstock {
 namespace {
 
+/// Coinbases that are hashed side by side: as many as the widest kernel has lanes.
+constexpr std::size_t kAtOnce = 16;
 constexpr std::size_t kExtranonceLength = kExtranonce1Length + kExtranonce2Length;
 
 Hash CopyHash(FixedBytes<32> bytes) {
   Hash hash;
   CopyBytes(hash, bytes);
   return hash;
+}
+
+/// Appends the padding of a message of totalLength bytes that ends with `tail`.
+void Pad(std::vector<std::uint8_t>& tail, std::uint64_t totalLength) {
+  const std::size_t whole = tail.size() - tail.size() % 64;
+  std::array<std::uint8_t, 128> padded;
+  const std::size_t length = PadLastBlock(padded, Bytes(tail).subspan(whole), totalLength);
+  tail.resize(whole);
+  tail.insert(tail.end(), padded.begin(), padded.begin() + static_cast<std::ptrdiff_t>(length));
 }
 
 }  // namespace
@@ -30,25 +39,45 @@ PreparedJob::PreparedJob(const Sha256Kernel& kernel, const JobParts& parts)
   kernel.compress(midstate_, parts.coinbase1.first(whole));
 
   const Bytes start = parts.coinbase1.subspan(whole);
-  tail_.assign(start.begin(), start.end());
-  tail_.resize(tail_.size() + kExtranonceLength);
-  tail_.insert(tail_.end(), parts.coinbase2.begin(), parts.coinbase2.end());
+  std::vector<std::uint8_t> tail(start.begin(), start.end());
+  tail.resize(tail.size() + kExtranonceLength);
+  const auto ownLength = static_cast<std::ptrdiff_t>(tail.size() <= 64 ? 64 : 128);
+  tail.insert(tail.end(), parts.coinbase2.begin(), parts.coinbase2.end());
+  Pad(tail, whole + tail.size());
 
-  const std::uint64_t coinbaseLength = whole + tail_.size();
-  const std::size_t wholeTail = tail_.size() - tail_.size() % 64;
-  std::array<std::uint8_t, 128> padded;
-  const std::size_t paddedLength = PadLastBlock(padded, Bytes(tail_).subspan(wholeTail), coinbaseLength);
-  tail_.resize(wholeTail);
-  tail_.insert(tail_.end(), padded.begin(), padded.begin() + static_cast<std::ptrdiff_t>(paddedLength));
+  ownBlocks_.assign(tail.begin(), tail.begin() + ownLength);
+  for (Bytes rest = Bytes(tail).subspan(ownBlocks_.size()); !rest.empty(); rest = rest.subspan(64)) {
+    commonBlocks_.push_back(ScheduleOf(rest.first<64>()));
+  }
 }
 
 Hash PreparedJob::Root(const Sha256Kernel& kernel, const Extranonces& choice) const {
-  return MerkleRoot(kernel, CoinbaseTxid(kernel, choice), merkleBranch_);
+  Hash root;
+  Roots(kernel, {&choice, 1}, {&root, 1});
+  return root;
 }
 
 void PreparedJob::Roots(const Sha256Kernel& kernel, std::span<const Extranonces> choices,
                         std::span<Hash> roots) const {
-  for (std::size_t i = 0; i < choices.size(); i++) roots[i] = Root(kernel, choices[i]);
+  const RootJob job = {midstate_, ownBlocks_.size() / 64, commonBlocks_, merkleBranch_};
+  std::array<std::uint8_t, kAtOnce * 128> own;
+  while (!choices.empty()) {
+    const std::size_t count = std::min(choices.size(), kAtOnce);
+    const std::span<std::uint8_t> blocks = std::span(own).first(count * ownBlocks_.size());
+    for (std::size_t i = 0; i < count; i++) {
+      WriteOwnBlocks(choices[i], blocks.subspan(i * ownBlocks_.size(), ownBlocks_.size()));
+    }
+    kernel.roots({roots.front().data(), count * sizeof(Hash)}, job, blocks);
+    choices = choices.subspan(count);
+    roots = roots.subspan(count);
+  }
+}
+
+void PreparedJob::WriteOwnBlocks(const Extranonces& choice, std::span<std::uint8_t> blocks) const {
+  CopyBytes(blocks, ownBlocks_);
+  const std::span<std::uint8_t> place = blocks.subspan(extranonceOffset_, kExtranonceLength);
+  CopyBytes(place.first<kExtranonce1Length>(), choice.extranonce1);
+  CopyBytes(place.last<kExtranonce2Length>(), choice.extranonce2);
 }
 
 void PreparedJob::WriteHeader(const Hash& root, std::uint32_t versionBits, std::uint32_t ntime, std::uint32_t nonce,
@@ -59,21 +88,6 @@ void PreparedJob::WriteHeader(const Hash& root, std::uint32_t versionBits, std::
   WriteLe32(header.subspan<68, 4>(), ntime);
   WriteLe32(header.subspan<72, 4>(), bits_);
   WriteLe32(header.subspan<76, 4>(), nonce);
-}
-
-Hash PreparedJob::CoinbaseTxid(const Sha256Kernel& kernel, const Extranonces& choice) const {
-  // Only the blocks that the extranonces touch are copied; the rest is hashed where it lies.
-  std::array<std::uint8_t, 128> touched;
-  const Bytes head = Bytes(tail_).first(std::min(tail_.size(), touched.size()));
-  CopyBytes(touched, head);
-  const std::span<std::uint8_t> place = std::span(touched).subspan(extranonceOffset_, kExtranonceLength);
-  CopyBytes(place.first<kExtranonce1Length>(), choice.extranonce1);
-  CopyBytes(place.last<kExtranonce2Length>(), choice.extranonce2);
-
-  Sha256State state = midstate_;
-  kernel.compress(state, Bytes(touched).first(head.size()));
-  kernel.compress(state, Bytes(tail_).subspan(head.size()));
-  return Sha256(kernel, DigestOf(state));
 }
 
 }  // namespace penstock

@@ -55,7 +55,7 @@ class PreparedJob {
   std::uint64_t tipNumber() const { return tipNumber_; }
 
  private:
-  Hash CoinbaseTxid(const Sha256Kernel& kernel, const Extranonces& choice) const;
+  void WriteOwnBlocks(const Extranonces& choice, std::span<std::uint8_t> blocks) const;
 
   std::uint32_t version_;
   std::uint32_t bits_;
@@ -65,10 +65,12 @@ class PreparedJob {
   Hash networkTarget_;
   /// State after the whole blocks of coinbase1.
   Sha256State midstate_ = kSha256Initial;
-  /// The coinbase from there on, zeros in the place of the extranonces, padded to whole blocks.
-  std::vector<std::uint8_t> tail_;
-  /// Where the extranonces go in the tail: less than 64, so that they lie in its first two blocks.
+  /// The blocks behind them that the extranonces touch, zeros in their place: one or two.
+  std::vector<std::uint8_t> ownBlocks_;
+  /// Where the extranonces go there: less than 64.
   std::size_t extranonceOffset_;
+  /// The rest of the coinbase and the padding, four times their size.
+  std::vector<Sha256Schedule> commonBlocks_;
   std::vector<std::uint8_t> merkleBranch_;
 };
 

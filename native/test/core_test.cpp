@@ -72,6 +72,18 @@ void TestMerkleSteps(const Sha256Kernel& kernel, Random& random) {
   }
 }
 
+void TestHeaders(const Sha256Kernel& kernel, Random& random) {
+  for (std::size_t count = 0; count <= 40; count++) {
+    const auto headers = random.Make(count * 80);
+    std::vector<std::uint8_t> hashes(count * 32);
+    kernel.double80(hashes, headers);
+    for (std::size_t i = 0; i < count; i++) {
+      const Hash expected = Sha256d(kSha256Portable, Bytes(headers).subspan(i * 80, 80));
+      CHECK(std::equal(expected.begin(), expected.end(), hashes.begin() + static_cast<std::ptrdiff_t>(i * 32)));
+    }
+  }
+}
+
 void TestMerkleTrees(const Sha256Kernel& kernel, Random& random) {
   for (std::size_t count = 0; count <= 70; count++) {
     const auto txids = random.Make(count * 32);
@@ -167,6 +179,37 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
     WriteVerdict(std::span(out).first<VerdictLayout::kSize>(), verdict);
     const Verdict again = Judge(kernel, job, seen, submission);
     CHECK(again.refusal == (verdict.refusal == Refusal::kNone ? Refusal::kDuplicate : verdict.refusal));
+  }
+}
+
+/// Side by side or alone, every choice has the root of its own coinbase.
+void TestRoots(const Sha256Kernel& kernel, Random& random) {
+  const Hash hash = {};
+  for (std::size_t count = 0; count <= 40; count++) {
+    const auto coinbase1 = random.Make(random.Between(0, 140));
+    const auto coinbase2 = random.Make(random.Between(0, 200));
+    const auto branch = random.Make(32 * random.Between(0, 5));
+    const PreparedJob job(kernel, {.version = 0,
+                                   .previousHash = hash,
+                                   .bits = 0,
+                                   .minTime = 0,
+                                   .coinbase1 = coinbase1,
+                                   .coinbase2 = coinbase2,
+                                   .merkleBranch = branch,
+                                   .networkTarget = hash,
+                                   .tipNumber = 1});
+    std::vector<Extranonces> choices(count);
+    for (Extranonces& choice : choices) choice = {random.Fixed<4>(), random.Fixed<8>()};
+    std::vector<Hash> roots(count);
+    job.Roots(kernel, choices, roots);
+    for (std::size_t i = 0; i < count; i++) {
+      std::vector<std::uint8_t> coinbase = coinbase1;
+      coinbase.insert(coinbase.end(), choices[i].extranonce1.begin(), choices[i].extranonce1.end());
+      coinbase.insert(coinbase.end(), choices[i].extranonce2.begin(), choices[i].extranonce2.end());
+      coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+      CHECK(roots[i] == MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch));
+      CHECK(roots[i] == job.Root(kernel, choices[i]));
+    }
   }
 }
 
@@ -279,9 +322,11 @@ int Run() {
     CHECK(SelfTest(*kernel));
     TestMessages(*kernel, random);
     TestMerkleSteps(*kernel, random);
+    TestHeaders(*kernel, random);
     TestMerkleTrees(*kernel, random);
     TestScans(*kernel, random);
     TestJobs(*kernel, random);
+    TestRoots(*kernel, random);
     std::printf("%s\n", kernel->name);
   }
   CHECK(FindKernel("abacus") == nullptr);
