@@ -3,7 +3,7 @@
  * Postgres) to the second; a fake node with a mainnet-like template; every share real, journaled and booked. Beside it,
  * measured in the same run, stand floors: servers that only answer, and the pool's own parts without sockets.
  *
- *   npm run bench:pool -- [--only closed,open,block,floors] [--connections 1,100,1000] [--durability fsync,os]
+ *   npm run bench:pool -- [--only closed,open,block,floors,parts] [--connections 1,100,1000] [--durability fsync,os]
  *     [--seconds 8] [--repeat 1] [--outstanding 8] [--shares-per-second 2000] [--miners 1000] [--native true|false]
  *     [--node-options "--cpu-prof"]
  */
@@ -21,7 +21,7 @@ import { median, table, whole } from "./table.ts";
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "floors,closed,open,block" },
+    only: { type: "string", default: "floors,closed,open,block,parts" },
     connections: { type: "string", default: "1,100,1000" },
     durability: { type: "string", default: "fsync,os" },
     seconds: { type: "string", default: "8" },
@@ -91,7 +91,7 @@ const poolSubjects: readonly Subject[] = values.durability.split(",").map((durab
       durability,
       cpu: poolCpu,
       native: values.native === undefined ? undefined : values.native === "true",
-      nodeOptions: values["node-options"],
+      nodeOptions: values["node-options"]?.split(" "),
     }),
 }));
 
@@ -109,6 +109,7 @@ async function main(): Promise<void> {
   if (subjects.length > 0) await printClosedLoop(subjects);
   if (only.has("open")) await printOpenLoop([...(only.has("floors") ? floors : []), ...poolSubjects]);
   if (only.has("block")) await printBlockTimes(poolSubjects[0]!);
+  if (only.has("parts")) runParts();
 }
 
 async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
@@ -297,6 +298,13 @@ async function printBlockTimes(subject: Subject): Promise<void> {
   console.log(
     table(["block", "first job: first miner", "last miner", "full job: first miner", "last miner"], rows),
   );
+}
+
+/** In a process of its own, on the pool's processor. */
+function runParts(): void {
+  const program = join(import.meta.dirname, "parts.ts");
+  const args = [process.execPath, "--import", "tsx", program, "--directory", folder];
+  execFileSync("taskset", ["-c", poolCpu!, ...args], { stdio: "inherit" });
 }
 
 type Generator = Awaited<ReturnType<typeof startGenerator>>;

@@ -35,8 +35,8 @@ export interface PoolSettings {
   readonly cpu: string | undefined;
   /** `stratum.nativeSubmit`, if it is to be set. */
   readonly native?: boolean | undefined;
-  /** For the pool's NODE_OPTIONS: profilers. */
-  readonly nodeOptions?: string | undefined;
+  /** Options of Node for primary and worker: profilers. */
+  readonly nodeOptions?: readonly string[] | undefined;
 }
 
 export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
@@ -47,7 +47,7 @@ export async function startFloor(kind: "node" | "c++", cpu: string | undefined):
     kind === "node"
       ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
       : [await buildFloor()];
-  const child = spawnPinned(cpu, command, process.env);
+  const child = spawnPinned(cpu, command);
   const { port } = JSON.parse(await firstLine(child)) as { port: number };
   return {
     port,
@@ -58,14 +58,14 @@ export async function startFloor(kind: "node" | "c++", cpu: string | undefined):
 }
 
 export async function startPool(settings: PoolSettings): Promise<Server> {
-  const { directory, postgres, cpu, nodeOptions } = settings;
+  const { directory, postgres, cpu, nodeOptions = [] } = settings;
   mkdirSync(directory, { recursive: true });
   const [port, httpPort] = (await freePorts(2)) as [number, number];
   const config = join(directory, "penstock.yaml");
   writeFileSync(config, JSON.stringify(await configOf(settings, port, httpPort)));
+  // Workers are started with the primary's options.
   const program = join(import.meta.dirname, "../bin/penstock.mjs");
-  const env = { ...process.env, ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }) };
-  const child = spawnPinned(cpu, [process.execPath, program, "serve", "--config", config], env);
+  const child = spawnPinned(cpu, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
   child.stdout!.pipe(process.stderr);
   await untilReady(httpPort, child);
   return {
@@ -102,9 +102,9 @@ async function configOf(settings: PoolSettings, port: number, httpPort: number):
   };
 }
 
-function spawnPinned(cpu: string | undefined, command: readonly string[], env: NodeJS.ProcessEnv) {
+function spawnPinned(cpu: string | undefined, command: readonly string[]) {
   const [file, ...args] = cpu === undefined ? command : ["taskset", "-c", cpu, ...command];
-  return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"], env });
+  return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {
