@@ -22,3 +22,8 @@ export function buildCoreProgram(
     readonly machine?: string;
   },
 ): Promise<Built>;
+
+/** How the addon's files are compiled: all of them, and those for some processors only, by file and process.arch. */
+export const commonFlags: readonly string[];
+export const addonFlags: readonly string[];
+export const kernelFlags: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;

@@ -21,8 +21,8 @@ const headerDirs = ["node-api-headers/include", "node-addon-api"].map((path) =>
   join(projectDir, "node_modules", path),
 );
 
-const commonFlags = ["-std=c++20", "-Wall", "-Wextra", "-Werror"];
-const addonFlags = [
+export const commonFlags = ["-std=c++20", "-Wall", "-Wextra", "-Werror"];
+export const addonFlags = [
   "-O3",
   "-fPIC",
   "-fvisibility=hidden",
@@ -32,7 +32,7 @@ const addonFlags = [
 ];
 
 /** Instructions that a kernel's own file may use, by machine: it is called only where the processor has them. */
-const kernelFlags = {
+export const kernelFlags = {
   "crc32c_sse42.cpp": { x64: ["-msse4.2"] },
   "sha256_shani.cpp": { x64: ["-msha", "-msse4.1"] },
   "sha256_avx2.cpp": { x64: ["-mavx2"] },
