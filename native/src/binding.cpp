@@ -1,6 +1,7 @@
 #include <random>
 
 #include "arguments.h"
+#include "binding_disk.h"
 #include "binding_intake.h"
 #include "binding_ledger.h"
 #include "crc32c.h"
@@ -15,7 +16,7 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 2;
+constexpr std::uint32_t kInterfaceVersion = 3;
 constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
@@ -182,6 +183,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallJudge>("judge");
   add.operator()<CallScanNonces>("scanNonces");
   AddIntake(addon, *kernel);
+  AddDisk(addon);
   AddLedgerFunctions(env, addon);
   addon.Freeze();
   return addon;

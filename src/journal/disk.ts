@@ -2,14 +2,20 @@
 import { fdatasync, ftruncate, open as openFile, write } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { promisify } from "node:util";
+import { getSystemErrorName, promisify } from "node:util";
 
 export const openDescriptor = promisify(openFile);
 export const syncData = promisify(fdatasync);
 export const truncate = promisify(ftruncate);
 
+/** As Node's own file calls fail. @param errno as the kernel says it, positive. */
+export function systemError(errno: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno);
+  return Object.assign(new Error(`${code}: a write to the disk failed`), { code, errno: -errno });
+}
+
 /** Writes all of bytes[0, length) at `position`, however the kernel cuts it. */
-export function writeAll(
+function writeAll(
   fd: number,
   bytes: Uint8Array,
   length: number,

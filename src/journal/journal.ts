@@ -35,7 +35,7 @@ export interface JournalOptions {
   readonly directory: string;
   /** Letters, digits, `.`, `_`, `-`; at most 64. */
   readonly node: string;
-  readonly addon: Pick<Addon, "crc32c">;
+  readonly addon: Pick<Addon, "crc32c" | "writeToDisk">;
   readonly log: Logger;
   readonly durability: Durability;
   readonly clock?: Clock;
@@ -255,7 +255,7 @@ class Writer implements Journal {
     const { epoch } = this;
     const onError = (error: Error) => this.#fail(error);
     const crc32c = crc32cOf(addon);
-    const options = { directory, node, epoch, durability, segmentBytes, crc32c, clock, onError };
+    const options = { directory, node, epoch, durability, segmentBytes, crc32c, addon, clock, onError };
     try {
       this.#segments = await SegmentWriter.open(options);
       await this.#segments.prepare();

@@ -3,8 +3,9 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../clock.ts";
+import type { Addon } from "../native/addon.ts";
 import { encodeEndMark } from "./codec.ts";
-import { openDescriptor, syncData, truncate, writeAll, writeFully } from "./disk.ts";
+import { openDescriptor, syncData, systemError, truncate, writeFully } from "./disk.ts";
 import { type Crc32c, encodeHeader, headerBytes, segmentName, spareName } from "./format.ts";
 import type { Durability, SequencePosition } from "./record.ts";
 
@@ -23,6 +24,7 @@ export interface SegmentWriterOptions {
   readonly durability: Durability;
   readonly segmentBytes: number;
   readonly crc32c: Crc32c;
+  readonly addon: Pick<Addon, "writeToDisk">;
   readonly clock: Clock;
   /** Work in the background failed: the journal cannot go on. */
   readonly onError: (error: Error) => void;
@@ -140,11 +142,11 @@ export class SegmentWriter {
   /** Appends one commit; `done` when it is as durable as was asked for. */
   write(bytes: Uint8Array, length: number, done: (error: Error | null) => void): void {
     const current = this.#current!;
-    writeAll(current.fd, bytes, length, current.length, (error) => {
-      if (error !== null) return done(error);
+    const { addon, durability } = this.#options;
+    addon.writeToDisk(current.fd, bytes, length, current.length, durability === "fsync", (errno) => {
+      if (errno !== 0) return done(systemError(errno));
       current.length += length;
-      if (this.#options.durability === "os") return done(null);
-      syncData(current.fd).then(() => done(null), done);
+      done(null);
     });
   }
 

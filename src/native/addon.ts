@@ -9,6 +9,18 @@ export interface Addon {
   sha256d(data: Uint8Array): Buffer;
   /** CRC-32C (Castagnoli) of data[start, end). */
   crc32c(data: Uint8Array, start: number, end: number): number;
+  /**
+   * Writes bytes[0, length) at a position of an open file and, if asked, has it on the disk (fdatasync) before `done`:
+   * both in one trip to the thread pool. `done` gets 0 or the errno of what failed; bytes must not change until then.
+   */
+  writeToDisk(
+    file: number,
+    bytes: Uint8Array,
+    length: number,
+    position: number,
+    sync: boolean,
+    done: (errno: number) => void,
+  ): void;
   /** Branch that leads from a coinbase to the root: txids is count * 32 bytes without the coinbase. Deepest first. */
   merkleBranch(txids: Uint8Array): Buffer[];
   /** Root from a coinbase's txid and its branch (branch.length % 32 === 0, elements back to back). */
