@@ -53,13 +53,8 @@ const log = (line: string) => console.error(`… ${line}`);
 const flags = ["-O2", "-pthread"];
 
 export async function buildGenerator(): Promise<string> {
-  const more = [source("miner.cpp"), source("work.cpp")];
+  const more = ["floor.cpp", "miner.cpp", "work.cpp"].map(source);
   return (await buildCoreProgram({ log, source: source("load.cpp"), more, flags })).path;
-}
-
-/** The C++ server that only answers. */
-export async function buildFloor(): Promise<string> {
-  return (await buildCoreProgram({ log, source: source("floor.cpp"), flags })).path;
 }
 
 /** @param cpu the only processor it runs on while it measures; it prepares on all. */

@@ -7,7 +7,7 @@ import { freePorts } from "../test/support/ports.ts";
 import type { TestPostgres } from "../test/support/postgres.ts";
 import { childrenOf, cpuSecondsOf, cpuSecondsOfFamily } from "./cpu-time.ts";
 import type { FakeNode } from "./fake-node.ts";
-import { buildFloor, ended } from "./generator.ts";
+import { buildGenerator, ended } from "./generator.ts";
 
 /** Seconds on a processor so far. */
 export interface CpuTime {
@@ -24,6 +24,11 @@ export interface Server {
   /** Accepted shares that are not in the books yet; 0 where there are none. */
   lagRecords(): Promise<number>;
   stop(): Promise<void>;
+}
+
+export interface PoolServer extends Server {
+  /** Sum over processes and labels of what /metrics says; only samples that contain `label`, if it is given. */
+  metric(name: string, label?: string): Promise<number>;
 }
 
 export interface PoolSettings {
@@ -46,7 +51,7 @@ export async function startFloor(kind: "node" | "c++", cpu: string | undefined):
   const command =
     kind === "node"
       ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
-      : [await buildFloor()];
+      : [await buildGenerator(), "floor"];
   const child = spawnPinned(cpu, command);
   const { port } = JSON.parse(await firstLine(child)) as { port: number };
   return {
@@ -57,7 +62,7 @@ export async function startFloor(kind: "node" | "c++", cpu: string | undefined):
   };
 }
 
-export async function startPool(settings: PoolSettings): Promise<Server> {
+export async function startPool(settings: PoolSettings): Promise<PoolServer> {
   const { directory, postgres, cpu, nodeOptions = [] } = settings;
   mkdirSync(directory, { recursive: true });
   const [port, httpPort] = (await freePorts(2)) as [number, number];
@@ -76,6 +81,7 @@ export async function startPool(settings: PoolSettings): Promise<Server> {
       postgres: cpuSecondsOfFamily(postgres.server.pid),
     }),
     lagRecords: () => metric(httpPort, "penstock_ledger_apply_lag_records"),
+    metric: (name, label) => metric(httpPort, name, label),
     stop: () => ended(child, () => child.kill("SIGTERM")),
   };
 }
@@ -123,11 +129,10 @@ async function untilReady(httpPort: number, child: ChildProcess): Promise<void> 
   throw new Error("the pool did not become ready");
 }
 
-/** Sum over all labels. */
-async function metric(httpPort: number, name: string): Promise<number> {
+async function metric(httpPort: number, name: string, label = ""): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
   return text
     .split("\n")
-    .filter((line) => line.startsWith(name))
+    .filter((line) => line.startsWith(name) && line.includes(label))
     .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }

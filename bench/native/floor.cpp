@@ -1,6 +1,5 @@
-// The lowest floor: a server that speaks just enough V1 to be talked to and answers every submission unread, one write
-// for each read. What it reaches is the load generator's own ceiling together with the kernel's sockets. Prints
-// {"port":…}, serves one thread's worth until its standard input ends.
+#include "floor.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+namespace bench {
 namespace {
 
 const std::string kZeros(64, '0');
@@ -59,7 +59,7 @@ bool Serve(Connection& connection) {
 
 }  // namespace
 
-int main() {
+int ServeFloor() {
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   const int epoll = epoll_create1(0);
   sockaddr_in address = {};
@@ -67,7 +67,8 @@ int main() {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (bind(listener, generic, length) < 0 || listen(listener, 4096) < 0 || getsockname(listener, generic, &length) < 0) {
+  if (bind(listener, generic, length) < 0 || listen(listener, 4096) < 0 ||
+      getsockname(listener, generic, &length) < 0) {
     std::perror("floor");
     return 1;
   }
@@ -99,3 +100,5 @@ int main() {
     }
   }
 }
+
+}  // namespace bench

@@ -2,13 +2,14 @@
 // merkle root and header that meets the assigned target. They are prepared before the clock starts, so that sending
 // them and reading answers is all that happens while it runs.
 //
-// Commands are lines on standard input, each answered by a line of JSON on standard output ({"error": …} and the end if
-// it fails):
+// Commands are lines on standard input, each answered by a line of JSON on standard output; one that fails is answered
+// by {"error": …} and ends the process.
 //   connect PORT COUNT USER     to 127.0.0.1; done when every miner is authorized and has a job
 //   prepare SHARES real|any     for the newest job, divided among the miners; "any": for servers that do not look
 //   closed SECONDS OUTSTANDING  keeps that many submissions under way on every connection
 //   open SECONDS PER_SECOND     evenly spaced, all connections in turn; latency counts from when a share was due
 //   block                       says {"armed":true}, then waits until all miners have the full job of a new tip
+// Started as `load floor` it is the other side instead: see floor.h.
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -27,6 +28,7 @@
 #include <system_error>
 #include <thread>
 
+#include "floor.h"
 #include "miner.h"
 
 namespace bench {
@@ -142,7 +144,9 @@ class Load {
     const auto total = static_cast<std::uint64_t>(seconds * perSecond);
     const double spacing = 1e9 / perSecond;
     const std::uint64_t startedAt = NowNs() + kSecondNs / 100;
-    const auto dueAt = [&](std::uint64_t i) { return startedAt + static_cast<std::uint64_t>(spacing * static_cast<double>(i)); };
+    const auto dueAt = [&](std::uint64_t i) {
+      return startedAt + static_cast<std::uint64_t>(spacing * static_cast<double>(i));
+    };
     const Timer timer(startedAt, static_cast<std::uint64_t>(spacing));
     Watch(timer.fd, this);
     std::uint64_t sent = 0;
@@ -362,7 +366,8 @@ void Run(Load& load, const std::string& line) {
 }  // namespace
 }  // namespace bench
 
-int main() {
+int main(int count, char** words) {
+  if (count > 1 && std::string_view(words[1]) == "floor") return bench::ServeFloor();
   // The clock of all figures must not wait for a processor that Postgres uses too; refused to anyone but root.
   setpriority(PRIO_PROCESS, 0, -15);
   try {

@@ -1,0 +1,88 @@
+/** The benchmark's own parts, so that they cannot rot: a short run against a real pool, everything accepted. */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startFakeNode } from "../../bench/fake-node.ts";
+import { buildGenerator, startGenerator } from "../../bench/generator.ts";
+import { type PoolServer, poolAddress, startFloor, startPool } from "../../bench/servers.ts";
+import { until } from "../support/deadline.ts";
+import { startPostgres } from "../support/postgres.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const user = `${poolAddress}.bench`;
+const flawless = { rejected: 0, unanswered: 0, unexpected: 0, firstRejection: null, newTip: false };
+const ends: (() => Promise<unknown>)[] = [];
+let pool: PoolServer;
+let newBlock: () => Promise<number>;
+
+beforeAll(async () => {
+  const folder = await temporaryFolder("bench");
+  const [node, postgres] = await Promise.all([
+    startFakeNode({ transactions: 300 }),
+    startPostgres(),
+    buildGenerator(),
+  ]);
+  ends.push(folder.remove, node.close, postgres.stop);
+  const directory = join(folder.path, "pool");
+  pool = await startPool({ directory, node, postgres, durability: "fsync", cpu: undefined });
+  ends.push(pool.stop);
+  newBlock = node.newBlock;
+});
+
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+test("every share that the generator makes is accepted, in a closed and in an open loop", async () => {
+  const generator = await startGenerator();
+  await generator.connect(pool.port, 5, user);
+  await generator.prepare(200_000, "real");
+
+  const closed = await generator.closedLoop(1, 8);
+  const open = await generator.openLoop(0.5, 400);
+
+  expect(closed).toMatchObject(flawless);
+  expect(closed.accepted).toBeGreaterThan(100);
+  expect(open).toMatchObject({ ...flawless, accepted: 200, exhausted: false });
+  expect(open.p50Ms).toBeGreaterThan(0);
+  expect(open.maxMs).toBeGreaterThanOrEqual(open.p99Ms);
+  const total = closed.accepted + open.accepted;
+  expect(await pool.metric("penstock_shares_answered_total", 'result="accepted"')).toBe(total);
+  const booked = async () => (await pool.metric("penstock_shares_applied_total")) === total && "all of them";
+  await until(booked, { timeoutMs: 20_000, what: "the books to have what the generator counted" });
+  await generator.stop();
+});
+
+test("a new block reaches all miners of the generator, and ends what was prepared", async () => {
+  const generator = await startGenerator();
+  await generator.connect(pool.port, 20, user);
+  let announced: Promise<number> | undefined;
+
+  const { firstJobMs, fullJobMs } = await generator.expectBlock(() => {
+    announced = newBlock();
+  });
+
+  expect(firstJobMs[0]).toBeGreaterThan(0);
+  expect(fullJobMs[1]).toBeGreaterThanOrEqual(firstJobMs[0]);
+  expect(fullJobMs[1]).toBeGreaterThan(await announced!);
+  await generator.stop();
+});
+
+test.each(["node", "c++"] as const)("the floor in %s answers every line", async (kind) => {
+  const floor = await startFloor(kind, undefined);
+  const generator = await startGenerator();
+  await generator.connect(floor.port, 3, user);
+  await generator.prepare(1_000_000, "any");
+
+  const load = await generator.closedLoop(0.2, 8);
+
+  expect(load).toMatchObject(flawless);
+  expect(load.accepted).toBeGreaterThan(100);
+  await generator.stop();
+  await floor.stop();
+});
+
+test("a generator that cannot connect says so", async () => {
+  const generator = await startGenerator();
+  await expect(generator.connect(1, 1, user)).rejects.toThrow("connecting to the pool: Connection refused");
+  await generator.stop();
+});
