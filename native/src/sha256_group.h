@@ -92,6 +92,9 @@ struct GroupFunctions {
   }
 };
 
+/// Two blocks: a coinbase's own.
+constexpr std::size_t kMaxMessageLength = 128;
+
 /// Messages of `length` bytes each, and the place of their digests.
 struct Messages {
   std::uint8_t* out;
@@ -118,13 +121,13 @@ struct Use : GroupFunctions<Group> {
 };
 
 /// Hashes as many messages as fill groups, or are worth one that is not full.
-template <class Use, class Function>
+template <class Used, class Function>
 KERNEL_INLINE void TakeGroups(Messages& messages, const Function& function) {
-  constexpr std::size_t kLanes = Use::kLanes;
+  constexpr std::size_t kLanes = Used::kLanes;
   for (; messages.count >= kLanes; messages.Skip(kLanes)) function(messages.out, messages.in);
-  if constexpr (Use::kWorthwhile < kLanes) {
-    if (messages.count < Use::kWorthwhile) return;
-    std::uint8_t in[kLanes * 128] = {};
+  if constexpr (Used::kWorthwhile < kLanes) {
+    if (messages.count < Used::kWorthwhile) return;
+    std::uint8_t in[kLanes * kMaxMessageLength] = {};
     std::uint8_t out[kLanes * 32];
     std::memcpy(in, messages.in, messages.count * messages.length);
     function(out, in);

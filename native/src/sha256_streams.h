@@ -5,10 +5,12 @@
 // SHA-256 with instructions made for it, N messages at a time: each round waits for the one before, so a second message
 // costs little more than one alone.
 //
-// An Isa has Words, four words of a message in order; State; Pack(abcd, efgh): State and Unpack(State, abcd, efgh);
-// Set(four words); Load(in) and Store(words, out), which swap from and to big-endian bytes, and LoadRaw(words) and
-// StoreRaw(words, out), which do not; Add; AddStates; Expand(w, next, beforeLast, last), the words 16 rounds on; and
-// FourRounds(State&, words and constants).
+// An Isa has
+//   Words, four words of a message in order; Set(w0, w1, w2, w3); Add(a, b);
+//   Load(in) and Store(words, out), which swap from and to big-endian bytes; LoadRaw and StoreRaw, which do not;
+//   State; Pack(abcd, efgh): State; Unpack(State, abcd&, efgh&); AddTo(State&, State);
+//   Expand(w, next, beforeLast, last), the words of 16 rounds on, from these, the four after them and the last eight;
+//   FourRounds(State&, words and constants).
 namespace penstock {
 namespace {
 

@@ -5,7 +5,7 @@ import { capture } from "../../../scripts/lib/run.mjs";
 import { currentBinding } from "./binding.ts";
 
 const source = fileURLToPath(new URL("../../../native/test/core_test.cpp", import.meta.url));
-const flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+const flags = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 test("the core does no wrong that AddressSanitizer and UndefinedBehaviorSanitizer see, in any kernel", async () => {
   const { kernels } = await currentBinding();
