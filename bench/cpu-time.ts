@@ -17,6 +17,15 @@ export function childrenOf(pid: number): number[] {
   );
 }
 
+/** Seconds that a processor was not idle since the machine started, in steps of 10 ms: what others stole included. */
+export function busySecondsOf(cpu: string): number {
+  const line = readOrEmpty("/proc/stat")
+    .split("\n")
+    .find((each) => each.startsWith(`cpu${cpu} `));
+  const [, user, nice, system, , , irq, softIrq, steal] = line?.split(" ").map(Number) ?? [];
+  return sum([user, nice, system, irq, softIrq, steal].map((ticks) => ticks ?? 0)) / 100;
+}
+
 function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);

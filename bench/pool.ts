@@ -5,7 +5,9 @@
  *
  *   npm run bench:pool -- [--only closed,open,block,floors,parts] [--connections 1,100,1000] [--durability fsync,os]
  *     [--seconds 8] [--repeat 1] [--outstanding 8] [--shares-per-second 2000] [--miners 1000] [--native true|false]
- *     [--node-options="--cpu-prof"]
+ *     [--node-options="--cpu-prof"] [--nice=-15]
+ *
+ * `--nice` gives servers a priority (as root), for a machine that has other work too.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,6 +16,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../test/support/postgres.ts";
 
+import { busySecondsOf } from "./cpu-time.ts";
 import { startFakeNode } from "./fake-node.ts";
 import { type LoadResult, startGenerator } from "./generator.ts";
 import { type CpuTime, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     "shares-per-second": { type: "string", default: "2000" },
     miners: { type: "string", default: "1000" },
     native: { type: "string" },
+    nice: { type: "string" },
     "node-options": { type: "string" },
     directory: { type: "string", default: tmpdir() },
   },
@@ -40,7 +44,8 @@ const repeat = Number(values.repeat);
 const connectionCounts = values.connections.split(",").map(Number);
 const outstanding = Number(values.outstanding);
 const user = `${poolAddress}.bench`;
-const [poolCpu, loadCpu] = ["0", "1"];
+const [poolCpu, loadCpu] = ["0", "1"] as const;
+const place = { cpu: poolCpu, nice: values.nice };
 /** Above what any server answers here. */
 const warmUp = { seconds: 1.5, shares: 600_000 };
 const leastPreparedPerSecond = 200_000;
@@ -57,6 +62,8 @@ interface Subject {
 interface Run {
   readonly load: LoadResult;
   readonly cpu: CpuTime;
+  /** How much of the server's processor went to anybody else, 0 to 1. */
+  readonly others: number;
   readonly lagRecords: number;
   readonly catchUpSeconds: number;
   /** Of worker and primary while the ledger caught up after the run. */
@@ -68,17 +75,17 @@ let pools = 0;
 const running = new Set<Server>();
 const [node, postgres] = await Promise.all([startFakeNode(), startPostgres()]);
 for (const pid of [process.pid, postgres.server.pid]) {
-  execFileSync("taskset", ["-apc", loadCpu!, String(pid)], { stdio: "ignore" });
+  execFileSync("taskset", ["-apc", loadCpu, String(pid)], { stdio: "ignore" });
 }
 
 const nodeFloor: Subject = {
   name: "floor: Node answers",
   shares: "any",
-  start: () => startFloor("node", poolCpu),
+  start: () => startFloor("node", place),
 };
 const floors: readonly Subject[] = [
   nodeFloor,
-  { name: "floor: C++ answers", shares: "any", start: () => startFloor("c++", poolCpu) },
+  { name: "floor: C++ answers", shares: "any", start: () => startFloor("c++", place) },
 ];
 const poolSubjects: readonly Subject[] = values.durability.split(",").map((durability) => ({
   name: `penstock, ${durability}`,
@@ -89,7 +96,7 @@ const poolSubjects: readonly Subject[] = values.durability.split(",").map((durab
       node,
       postgres,
       durability,
-      cpu: poolCpu,
+      place,
       native: values.native === undefined ? undefined : values.native === "true",
       nodeOptions: values["node-options"]?.split(" "),
     }),
@@ -152,6 +159,7 @@ async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
         "incl. catch-up",
         "Postgres",
         "generator",
+        "others %",
         "ack p50 ms",
         "ack p99 ms",
         "rejected",
@@ -182,6 +190,7 @@ function cpuCells(runs: readonly Run[]): string[] {
     perShare(({ cpu, catchUpCpu }) => cpu.worker + cpu.primary + catchUpCpu),
     perShare(({ cpu }) => cpu.postgres),
     perShare(({ load }) => load.cpuSeconds),
+    (100 * median(runs.map(({ others }) => others))).toFixed(0),
   ];
 }
 
@@ -206,9 +215,11 @@ async function closedLoop(subject: Subject, connections: number): Promise<Run> {
 }
 
 async function measured(server: Server, load: () => Promise<LoadResult>): Promise<Run> {
-  const before = server.cpuTime();
+  const [before, busyBefore, startedAt] = [server.cpuTime(), busySecondsOf(poolCpu), performance.now()];
   const result = await load();
-  const after = server.cpuTime();
+  const [after, busyAfter] = [server.cpuTime(), busySecondsOf(poolCpu)];
+  const tookSeconds = (performance.now() - startedAt) / 1000;
+  const own = after.worker + after.primary - before.worker - before.primary;
   const lagRecords = await server.lagRecords();
   const caughtUp = await untilCaughtUp(server);
   const end = server.cpuTime();
@@ -219,6 +230,7 @@ async function measured(server: Server, load: () => Promise<LoadResult>): Promis
       primary: after.primary - before.primary,
       postgres: end.postgres - before.postgres,
     },
+    others: Math.max(0, (busyAfter - busyBefore - own) / tookSeconds),
     lagRecords,
     catchUpSeconds: caughtUp,
     catchUpCpu: end.worker + end.primary - after.worker - after.primary,
@@ -280,6 +292,7 @@ async function printOpenLoop(subjects: readonly Subject[]): Promise<void> {
         "incl. catch-up",
         "Postgres",
         "generator",
+        "others %",
       ],
       rows,
     ),
@@ -308,7 +321,7 @@ async function printBlockTimes(subject: Subject): Promise<void> {
 function runParts(): void {
   const program = join(import.meta.dirname, "parts.ts");
   const args = [process.execPath, "--import", "tsx", program, "--directory", folder];
-  execFileSync("taskset", ["-c", poolCpu!, ...args], { stdio: "inherit" });
+  execFileSync("taskset", ["-c", poolCpu, ...args], { stdio: "inherit" });
 }
 
 type Generator = Awaited<ReturnType<typeof startGenerator>>;

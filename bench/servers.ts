@@ -18,6 +18,12 @@ export interface CpuTime {
   readonly postgres: number;
 }
 
+/** Where a server runs: on one processor only, and with which priority (-20 … 19); by default as the system likes. */
+export interface Place {
+  readonly cpu?: string;
+  readonly nice?: string | undefined;
+}
+
 export interface Server {
   readonly port: number;
   cpuTime(): CpuTime;
@@ -37,7 +43,7 @@ export interface PoolSettings {
   readonly node: FakeNode;
   readonly postgres: TestPostgres;
   readonly durability: string;
-  readonly cpu: string | undefined;
+  readonly place: Place;
   /** `stratum.nativeSubmit`, if it is to be set. */
   readonly native?: boolean | undefined;
   /** Options of Node for primary and worker: profilers. */
@@ -47,12 +53,12 @@ export interface PoolSettings {
 export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
 
 /** What answers unread: in Node (floor-server.ts) or in C++ (native/floor.cpp). */
-export async function startFloor(kind: "node" | "c++", cpu: string | undefined): Promise<Server> {
+export async function startFloor(kind: "node" | "c++", place: Place): Promise<Server> {
   const command =
     kind === "node"
       ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
       : [await buildGenerator(), "floor"];
-  const child = spawnPinned(cpu, command);
+  const child = spawnAt(place, command);
   const { port } = JSON.parse(await firstLine(child)) as { port: number };
   return {
     port,
@@ -63,14 +69,14 @@ export async function startFloor(kind: "node" | "c++", cpu: string | undefined):
 }
 
 export async function startPool(settings: PoolSettings): Promise<PoolServer> {
-  const { directory, postgres, cpu, nodeOptions = [] } = settings;
+  const { directory, postgres, place, nodeOptions = [] } = settings;
   mkdirSync(directory, { recursive: true });
   const [port, httpPort] = (await freePorts(2)) as [number, number];
   const config = join(directory, "penstock.yaml");
   writeFileSync(config, JSON.stringify(await configOf(settings, port, httpPort)));
   // Workers are started with the primary's options.
   const program = join(import.meta.dirname, "../bin/penstock.mjs");
-  const child = spawnPinned(cpu, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
+  const child = spawnAt(place, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
   child.stdout!.pipe(process.stderr);
   await untilReady(httpPort, child);
   return {
@@ -108,8 +114,9 @@ async function configOf(settings: PoolSettings, port: number, httpPort: number):
   };
 }
 
-function spawnPinned(cpu: string | undefined, command: readonly string[]) {
-  const [file, ...args] = cpu === undefined ? command : ["taskset", "-c", cpu, ...command];
+function spawnAt({ cpu, nice }: Place, command: readonly string[]) {
+  const pinned = cpu === undefined ? command : ["taskset", "-c", cpu, ...command];
+  const [file, ...args] = nice === undefined ? pinned : ["nice", "-n", nice, ...pinned];
   return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 

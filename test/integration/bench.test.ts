@@ -23,7 +23,7 @@ beforeAll(async () => {
   ]);
   ends.push(folder.remove, node.close, postgres.stop);
   const directory = join(folder.path, "pool");
-  pool = await startPool({ directory, node, postgres, durability: "fsync", cpu: undefined });
+  pool = await startPool({ directory, node, postgres, durability: "fsync", place: {} });
   ends.push(pool.stop);
   newBlock = node.newBlock;
 });
@@ -68,7 +68,7 @@ test("a new block reaches all miners of the generator, and ends what was prepare
 });
 
 test.each(["node", "c++"] as const)("the floor in %s answers every line", async (kind) => {
-  const floor = await startFloor(kind, undefined);
+  const floor = await startFloor(kind, {});
   const generator = await startGenerator();
   await generator.connect(floor.port, 3, user);
   await generator.prepare(1_000_000, "any");
