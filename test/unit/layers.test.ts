@@ -78,3 +78,19 @@ test("only config/ reads the environment", () => {
     .filter((file) => topOf(file) !== "config");
   expect(readers).toEqual([]);
 });
+
+test("what serves miners never reads a template: its process has no code that talks to a node or parses an answer", () => {
+  const reached = new Set<string>();
+  const waiting = ["pool/worker.ts"];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    // Types are no code.
+    const text = readFileSync(join(source, file), "utf8").replaceAll(/^import type [^;]*;/gm, "");
+    for (const match of text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g))
+      waiting.push(relative(source, resolve(source, dirname(file), match[1]!)));
+  }
+  expect([...reached]).toContain("stratum/stratum.ts");
+  const parsing = [...reached].filter((file) => ["node", "template"].includes(topOf(file)));
+  expect(parsing).toEqual(["template/transactions-file.ts"]);
+});
