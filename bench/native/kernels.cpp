@@ -33,70 +33,79 @@ double Time(const Function& function) {
   return least / static_cast<double>(calls);
 }
 
-/// Compressions of one double hash of 64 or 80 bytes.
-constexpr int kPerDouble = 3;
-constexpr std::size_t kMostLanes = 64;
-
-void MeasureKernel(const Sha256Kernel& kernel) {
-  std::printf("{\"name\":\"%s\"", kernel.name);
-
-  Sha256State state = kSha256Initial;
-  const auto blocks = Fill(64 * 64);
-  std::printf(",\"compress\":%.2f", Time([&] { kernel.compress(state, blocks); }) / 64);
-
-  const auto messages = Fill(1024 * 80);
+void MeasureDoubles(const Sha256Kernel& kernel, std::size_t length) {
+  const auto messages = Fill(1024 * length);
   std::vector<std::uint8_t> digests(1024 * 32);
-  for (const std::size_t length : {64, 80}) {
-    std::printf(",\"double%zu\":{", length);
-    const auto hash = length == 64 ? kernel.double64 : kernel.double80;
-    for (const std::size_t count : {1, 2, 4, 8, 16, 64, 1024}) {
-      const auto in = Bytes(messages).first(count * length);
-      const auto out = std::span(digests).first(count * 32);
-      std::printf("%s\"%zu\":%.2f", count == 1 ? "" : ",", count,
-                  Time([&] { hash(out, in); }) / static_cast<double>(count));
-    }
-    std::printf("}");
+  const auto hash = length == 64 ? kernel.double64 : kernel.double80;
+  std::printf(",\"double%zu\":{", length);
+  for (const std::size_t count : {1, 2, 4, 8, 16, 64, 1024}) {
+    const auto in = Bytes(messages).first(count * length);
+    const auto out = std::span(digests).first(count * 32);
+    const double each = Time([&] { hash(out, in); }) / static_cast<double>(count);
+    std::printf("%s\"%zu\":%.2f", count == 1 ? "" : ",", count, each);
   }
+  std::printf("}");
+}
 
-  const auto branch = Fill(12 * 32);
+/// What bench/judge.ts judges: 250 bytes of coinbase, 12 branches.
+PreparedJob MakeJob(const Sha256Kernel& kernel) {
   const auto coinbase1 = Fill(100);
   const auto coinbase2 = Fill(250 - 100 - kExtranonce1Length - kExtranonce2Length);
-  const Hash target = {};
-  const PreparedJob job(kernel, {.version = 0x20000000,
-                                 .previousHash = target,
-                                 .bits = 0x1d00ffff,
-                                 .minTime = 0,
-                                 .coinbase1 = coinbase1,
-                                 .coinbase2 = coinbase2,
-                                 .merkleBranch = branch,
-                                 .networkTarget = target,
-                                 .tipNumber = 1});
+  const auto branch = Fill(12 * 32);
+  const Hash zeros = {};
+  return {kernel,
+          {.version = 0x20000000,
+           .previousHash = zeros,
+           .bits = 0x1d00ffff,
+           .minTime = 0,
+           .coinbase1 = coinbase1,
+           .coinbase2 = coinbase2,
+           .merkleBranch = branch,
+           .networkTarget = zeros,
+           .tipNumber = 1}};
+}
+
+void MeasureShares(const Sha256Kernel& kernel) {
+  constexpr std::size_t kMost = 16;
+  const PreparedJob job = MakeJob(kernel);
+  std::array<Extranonces, kMost> choices = {};
+  std::array<Hash, kMost> roots;
+  std::array<std::uint8_t, kMost * 80> headers;
+  std::array<std::uint8_t, kMost * 32> hashes;
   std::printf(",\"shares\":{");
-  for (std::size_t count = 1; count <= 16; count++) {
-    std::array<Extranonces, 16> choices = {};
-    std::array<Hash, 16> roots;
-    std::array<std::uint8_t, 16 * 80> headers;
+  for (std::size_t count = 1; count <= kMost; count++) {
     const auto judge = [&] {
       job.Roots(kernel, std::span(choices).first(count), std::span(roots).first(count));
       for (std::size_t i = 0; i < count; i++) {
         job.WriteHeader(roots[i], 0, 0, 0, std::span(headers).subspan(i * 80).first<80>());
       }
-      kernel.double80(std::span(digests).first(count * 32), Bytes(headers).first(count * 80));
+      kernel.double80(std::span(hashes).first(count * 32), Bytes(headers).first(count * 80));
     };
     std::printf("%s\"%zu\":%.1f", count == 1 ? "" : ",", count, Time(judge) / static_cast<double>(count));
   }
   std::printf("}");
+}
 
+void MeasureTree(const Sha256Kernel& kernel) {
   const auto txids = Fill(4999 * 32);
+  const Hash coinbase = {};
   std::printf(",\"branch5000\":%.0f", Time([&] { MerkleBranch(kernel, txids); }));
-  std::vector<std::uint8_t> flat;
-  for (const Hash& element : MerkleBranch(kernel, txids)) flat.insert(flat.end(), element.begin(), element.end());
   std::printf(",\"root5000\":%.0f", Time([&] {
-                const auto whole = MerkleBranch(kernel, txids);
-                return MerkleRoot(kernel, target, {whole.front().data(), whole.size() * 32});
+                const std::vector<Hash> branch = MerkleBranch(kernel, txids);
+                return MerkleRoot(kernel, coinbase, {branch.front().data(), branch.size() * 32});
               }));
+}
 
-  ScanJob scan = {state, {1, 2, 3}, 0};
+void MeasureKernel(const Sha256Kernel& kernel) {
+  Sha256State state = kSha256Initial;
+  const auto blocks = Fill(64 * 64);
+  std::printf("{\"name\":\"%s\"", kernel.name);
+  std::printf(",\"compress\":%.2f", Time([&] { kernel.compress(state, blocks); }) / 64);
+  MeasureDoubles(kernel, 64);
+  MeasureDoubles(kernel, 80);
+  MeasureShares(kernel);
+  MeasureTree(kernel);
+  const ScanJob scan = {state, {1, 2, 3}, 0};
   std::printf(",\"scan\":%.2f}", Time([&] { kernel.scan(scan, 0, 1024); }) / 1024);
 }
 
