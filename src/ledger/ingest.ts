@@ -16,7 +16,7 @@ import { isBefore, Waiting } from "./waiting.ts";
 
 const defaultMaxRecords = 40_000;
 /** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
-const defaultIntervalMs = 250;
+const defaultIntervalMs = 1000;
 /** With more than this waiting, the next round begins at once. */
 const backlogRecords = 1_000;
 const firstRetryMs = 100;
