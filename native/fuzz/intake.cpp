@@ -211,6 +211,7 @@ class Reading {
       const auto seen = Look(at_, *end);
       CHECK(seen.has_value());
       const Refusal refusal = PlainDecision(seen->granted->job, plainWindow_, seen->hash, seen->submission);
+      CHECK(refusal != Refusal::kWindowFull);
       if (refusal == Refusal::kNone) {
         CHECK(outcome.tag == seen->granted->tag);
         AppendRecord(expectedRecords, *seen, records++);
@@ -239,7 +240,7 @@ class Reading {
                                 .height = 800'000,
                                 .account = seen.account,
                                 .worker = seen.worker};
-    std::vector<std::uint8_t> bytes(ShareRecordLength(record));
+    std::vector<std::uint8_t> bytes(ShareRecordLength(record.account, record.worker));
     CHECK(WriteShareRecord(bytes, record) == bytes.size());
     records.insert(records.end(), bytes.begin(), bytes.end());
   }
@@ -249,7 +250,7 @@ class Reading {
     const auto end = LineEnd(at_, visible);
     const auto next = end.has_value() ? Look(at_, *end) : std::nullopt;
     if (!outcome.again) {
-      CHECK(!next.has_value());
+      CHECK(!next.has_value() || MeetsFullWindow(*next));
       return;
     }
     if (!next.has_value()) return;
@@ -257,6 +258,11 @@ class Reading {
     const std::size_t answerRoom = setting_.answerRoom - outcome.answerBytes;
     const bool otherTag = outcome.records > 0 && outcome.tag != next->granted->tag;
     CHECK(otherTag || journalRoom < kMaxRecordLength || answerRoom < next->submit.id.size() + kLongestTail);
+  }
+
+  bool MeetsFullWindow(const Seen& next) const {
+    PlainWindow copy = plainWindow_;
+    return PlainDecision(next.granted->job, copy, next.hash, next.submission) == Refusal::kWindowFull;
   }
 
   const Setting& setting_;

@@ -135,7 +135,8 @@ class Judgement {
     for (std::size_t i = 0; i < batch.count; i++) {
       // A block is JavaScript's, before anything is done with it.
       if (LessOrEqual(batch.hashes[i], prepared.networkTarget())) return false;
-      if (!TakeOne(*batch.job, batch.entries[i], batch.hashes[i])) return Again();
+      if (!HasRoom(batch.entries[i])) return Again();
+      if (!TakeOne(*batch.job, batch.entries[i], batch.hashes[i])) return false;
     }
     return true;
   }
@@ -146,6 +147,13 @@ class Judgement {
     return false;
   }
 
+  bool HasRoom(const Batch::Entry& entry) const {
+    const std::size_t record = ShareRecordLength(entry.worker->account, entry.worker->worker);
+    return task_.journal.size() - outcome_.journalBytes >= record &&
+           answers_.HasRoom(kAnswerHead.size() + entry.submit.id.size() + longestTail_);
+  }
+
+  /// False, and nothing is done, if the window is full: what follows from that is JavaScript's.
   bool TakeOne(const Lane::Job& job, const Batch::Entry& entry, const Hash& hash) {
     const ShareRecord record = {
         .epoch = task_.epoch,
@@ -159,9 +167,6 @@ class Judgement {
         .account = entry.worker->account,
         .worker = entry.worker->worker,
     };
-    if (task_.journal.size() - outcome_.journalBytes < ShareRecordLength(record)) return false;
-    if (!answers_.HasRoom(kAnswerHead.size() + entry.submit.id.size() + longestTail_)) return false;
-
     const SubmitLine& submit = entry.submit;
     const Refusal refusal = Decide(*job.prepared, *intake_.seen, hash,
                                    {.ntime = submit.ntime,
@@ -170,6 +175,7 @@ class Judgement {
                                     .versionMask = lane_.terms().versionMask,
                                     .stale = false,
                                     .target = job.target});
+    if (refusal == Refusal::kWindowFull) return false;
     if (refusal == Refusal::kNone) {
       outcome_.journalBytes += WriteShareRecord(task_.journal.subspan(outcome_.journalBytes), record);
       outcome_.records++;

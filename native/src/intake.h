@@ -14,8 +14,8 @@ namespace penstock {
 /// Submissions of one connection that JavaScript has judged once, and whose like may now be judged here.
 ///
 /// A lane never decides who may submit what: JavaScript grants it a job under one name with the target in force, and a
-/// user name with the names it is credited under, after it accepted a share with both; it takes all back whenever
-/// something changes that its decision rested on. What was not granted goes to JavaScript.
+/// user name with the names it is credited under, after it let a submission with both through to the judge; it takes all
+/// back whenever something changes that its decision rested on. What was not granted goes to JavaScript.
 class Lane {
  public:
   /// What all jobs of a lane have in common; another one takes all jobs back.
@@ -115,8 +115,8 @@ struct ReadOutcome {
   std::array<std::uint32_t, kRefusalCount> refused = {};
 };
 
-/// Takes the submissions at the front of what a connection sent, for as long as they are usual, granted and no blocks:
-/// judges them, remembers accepted ones in the window, writes their records and the answers to all, in order.
+/// Takes the submissions at the front of what a connection sent, for as long as they are usual, granted, no blocks, and
+/// the window has room: judges them, remembers accepted ones in the window, writes their records and the answers to all, in order.
 ReadOutcome TakeSubmits(const Intake& intake, Lane& lane, const ReadTask& task);
 
 }  // namespace penstock

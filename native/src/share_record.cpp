@@ -19,12 +19,12 @@ void WriteLe64(std::span<std::uint8_t, 8> bytes, std::uint64_t value) {
 
 }  // namespace
 
-std::size_t ShareRecordLength(const ShareRecord& record) {
-  return (kRecordFixedLength + record.account.size() + record.worker.size() + 7) / 8 * 8;
+std::size_t ShareRecordLength(std::string_view account, std::string_view worker) {
+  return (kRecordFixedLength + account.size() + worker.size() + 7) / 8 * 8;
 }
 
 std::size_t WriteShareRecord(std::span<std::uint8_t> out, const ShareRecord& record) {
-  const std::size_t length = ShareRecordLength(record);
+  const std::size_t length = ShareRecordLength(record.account, record.worker);
   const std::span<std::uint8_t> bytes = out.first(length);
   const auto fixed = bytes.first<kRecordFixedLength>();
   WriteLe32(fixed.subspan<4, 4>(), static_cast<std::uint32_t>(length));

@@ -27,7 +27,7 @@ struct ShareRecord {
   std::string_view worker;
 };
 
-std::size_t ShareRecordLength(const ShareRecord& record);
+std::size_t ShareRecordLength(std::string_view account, std::string_view worker);
 
 /// Writes the record with its checksum and returns its length; `out` must have room for it. The same bytes as those of
 /// src/journal/codec.ts.

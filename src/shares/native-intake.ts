@@ -128,7 +128,6 @@ export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
       if (count === 0) continue;
       refusals += count;
       const refusal = refusalCodes[code]!;
-      if (refusal === "window-full") counters.windowFull();
       counters.answered("v1", reasonOfRefusal(refusal), count);
     }
     return refusals;

@@ -7,17 +7,7 @@ import { decodeNotify } from "../../src/protocol/v1/notify.ts";
 import { decodeSubmit } from "../../src/protocol/v1/submit.ts";
 import { decodeSubscribe } from "../../src/protocol/v1/subscribe.ts";
 import { decodeSuggestDifficulty } from "../../src/protocol/v1/suggest-difficulty.ts";
-
-/** Mulberry32: fast, and the same for ever. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
+import { mulberry32 } from "../support/random.ts";
 
 const seeds = [
   '{"id":1,"method":"mining.submit","params":["bc1qaddress.rig","000000000a00","0000000000000001","65a0b1c2","deadbeef","00002000"]}',
@@ -109,7 +99,7 @@ const decoders = [
 ];
 
 test("300,000 damaged lines: refused or read, as the strict grammar says, and nothing is ever thrown", () => {
-  const below = random(0x5eed);
+  const below = mulberry32(0x5eed);
   let read = 0;
   for (let round = 0; round < 300_000; round++) {
     const bytes = mutant(below);
@@ -130,7 +120,7 @@ test("300,000 damaged lines: refused or read, as the strict grammar says, and no
 });
 
 test("what is read has the values that JSON.parse finds, and the id's own text", () => {
-  const below = random(7);
+  const below = mulberry32(7);
   for (let round = 0; round < 50_000; round++) {
     const bytes = mutant(below);
     const line = readLine(bytes);
@@ -159,7 +149,7 @@ function plain(value: unknown): unknown {
 }
 
 test("200,000 lines of random bytes are refused without an exception", () => {
-  const below = random(99);
+  const below = mulberry32(99);
   for (let round = 0; round < 200_000; round++) {
     const bytes = Buffer.from(Array.from({ length: below(24) }, () => below(256)));
     expect(readLine(bytes) instanceof Malformed).toBe(true);

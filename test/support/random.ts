@@ -30,3 +30,14 @@ export function randomSource(seed: number): RandomSource {
     bytes: (length) => Buffer.from(Array.from({ length }, () => Number(next64() & 0xffn))),
   };
 }
+
+/** Numbers below a limit, for fuzzing: Mulberry32 is several times faster than the source above, and as repeatable. */
+export function mulberry32(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
