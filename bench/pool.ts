@@ -341,6 +341,8 @@ async function withMiners<T>(
     await generator.stop();
     await server.stop();
     running.delete(server);
+    // Hundreds of megabytes of its journal and database wait to be written: not behind the next one's back.
+    execFileSync("sync");
   }
 }
 
