@@ -359,6 +359,38 @@ function intakeSeeds() {
   };
 }
 
+// share_rows: what is asked for, then shares, then whatever stands behind them.
+
+function share(i, { names = [i % 4, i % 3], tens = 0, damage = [0] } = {}) {
+  return Buffer.concat([
+    Buffer.alloc(32, i + 1),
+    Buffer.from([i % 3, ...names]),
+    u16(tens),
+    u32(800_000),
+    Buffer.from(damage),
+  ]);
+}
+
+function records(count, { most = 58, odd = 2, each = () => ({}), behind = "" } = {}) {
+  const asked = [u32(77), u16(most), Buffer.alloc(8, 3), u8(odd)];
+  const shares = Array.from({ length: count }, (_, i) => share(i, each(i)));
+  return Buffer.concat([...asked, u16(count), ...shares, Buffer.from(behind)]);
+}
+
+function shareRowsSeeds() {
+  const fifth = (damage) => (i) => (i === 4 ? { damage } : {});
+  return {
+    usual: records(20, { odd: 9 }),
+    "many-minutes": records(30, { odd: 1, each: (i) => ({ tens: (i * 6000) % 40_000 }) }),
+    "long-names": records(6, { odd: 40, each: (i) => ({ names: [250, i * 40, 0, 201, 255, 0] }) }),
+    "asked-for-fewer": records(12, { most: 5 }),
+    damaged: records(8, { each: fifth([241, 30, 0, 7, 0]) }),
+    "strange-but-sound": records(8, { each: fifth([242, 24, 0, 2, 0]) }),
+    "something-behind": records(3, { behind: "PENSTOCK and what else may stand here" }),
+    nothing: records(0),
+  };
+}
+
 const text = (lines) =>
   Object.fromEntries(Object.entries(lines).map(([name, line]) => [name, Buffer.from(line)]));
 
@@ -369,6 +401,7 @@ const seeds = {
   seen_window: seenWindowSeeds(),
   submit_line: text({ ...usualLines, ...oddLines }),
   intake: intakeSeeds(),
+  share_rows: shareRowsSeeds(),
 };
 for (const [target, files] of Object.entries(seeds)) {
   await mkdir(corpusOf(target), { recursive: true });

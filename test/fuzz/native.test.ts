@@ -19,6 +19,7 @@ const runs: Record<string, number> = {
   merkle: 600,
   seen_window: 20_000,
   sha256: 15_000,
+  share_rows: 20_000,
   submit_line: 400_000,
 };
 
