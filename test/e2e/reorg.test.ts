@@ -31,6 +31,11 @@ test("three blocks that a longer branch replaces are reversed, and credited agai
   timeout: 240_000,
 }, async () => {
   await rival.call("setnetworkactive", [false]);
+  // It answers before its connections are closed: a block that slips through would become part of the rival branch.
+  await until(async () => (await rival.call("getconnectioncount")) === 0, {
+    timeoutMs: 10_000,
+    what: "the rival to be alone",
+  });
   for (let i = 0; i < 3; i++) await mineOneBlock();
   await untilBlocks({ immature: 3, orphaned: 0 });
   const credited = await pool.balances();
