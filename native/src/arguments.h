@@ -30,7 +30,10 @@ std::span<std::uint8_t, Length> RequireFixed(const Napi::Value& value, const cha
   return RequireLength(value, name, Length).first<Length>();
 }
 
-/// A whole number from `min` to `max`, both at most 2^53 - 1.
+/// The largest number up to which JavaScript has every whole one.
+inline constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
+
+/// A whole number from `min` to `max`, both at most kMaxSafeInteger.
 std::uint64_t RequireInteger(const Napi::Value& value, const char* name, std::uint64_t min, std::uint64_t max);
 std::uint32_t RequireUint32(const Napi::Value& value, const char* name);
 

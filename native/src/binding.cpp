@@ -17,7 +17,6 @@ namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
 constexpr std::uint32_t kInterfaceVersion = 3;
-constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 

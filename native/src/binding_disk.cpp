@@ -6,7 +6,6 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 constexpr std::uint64_t kMaxDescriptor = 0x7fffffff;
 
 /// One write on its way through the thread pool. The buffer is JavaScript's and referenced, so that it outlives the call.

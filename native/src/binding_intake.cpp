@@ -20,7 +20,6 @@ struct LaneHandle {
   Lane lane;
 };
 
-constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 constexpr std::uint64_t kMaxUint32 = 0xffffffff;
 
 /// Numbers in and out of takeSubmits; src/native/layout.ts has the same places, and a test compares them.

@@ -9,7 +9,6 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 constexpr std::size_t kNumbersOfRun = 4;
 
 Napi::Value ToUint32Array(Napi::Env env, std::span<const std::uint32_t> numbers) {
