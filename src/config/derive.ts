@@ -1,3 +1,4 @@
+import type { ListenAddress, NetworkAddress } from "./endpoints.ts";
 import type { Config } from "./schema.ts";
 
 /** Per cent as millionths of the whole; exact, since settings have at most four decimals. */
@@ -29,4 +30,32 @@ export function payees(config: Config): readonly { readonly address: string; rea
   }));
   const shared = split.reduce((sum, { millionths }) => sum + millionths, 0);
   return [{ address: config.pool.address, millionths: 1_000_000 - shared }, ...split];
+}
+
+/** One port that miners connect to, with what holds on it. */
+export interface PortSettings {
+  readonly address: ListenAddress;
+  readonly scheme: Config["pool"]["scheme"];
+  readonly difficulty: Config["stratum"]["difficulty"];
+  /** Who must begin with a PROXY header. */
+  readonly proxyFrom: readonly NetworkAddress[];
+}
+
+export function stratumPorts({ pool, stratum }: Config): readonly PortSettings[] {
+  const common = { scheme: pool.scheme, difficulty: stratum.difficulty, proxyFrom: stratum.proxyFrom };
+  return [
+    ...stratum.listen.map((address) => ({ ...common, address })),
+    ...stratum.listeners.map(({ listen, scheme, proxyFrom, difficulty }) => ({
+      address: listen,
+      scheme: scheme ?? pool.scheme,
+      proxyFrom,
+      difficulty: {
+        start: difficulty.start ?? stratum.difficulty.start,
+        min: difficulty.min ?? stratum.difficulty.min,
+        max: difficulty.max ?? stratum.difficulty.max,
+        vardiff: difficulty.vardiff ?? stratum.difficulty.vardiff,
+        sharesPerMinute: difficulty.sharesPerMinute ?? stratum.difficulty.sharesPerMinute,
+      },
+    })),
+  ];
 }

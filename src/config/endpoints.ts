@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Leaf, Reading } from "./setting.ts";
 import { good, leaf, redacted, shown } from "./setting.ts";
 
@@ -28,6 +29,29 @@ function parseListen(written: unknown): Reading<ListenAddress> | undefined {
 
 export function printListen({ host, port }: ListenAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An address or a network in CIDR notation. */
+export interface NetworkAddress {
+  readonly address: string;
+  readonly prefix: number;
+}
+
+export function networkAddress(options: Options): Leaf<NetworkAddress> {
+  return leaf(options, "an IP address or a network as 10.0.0.0/8", parseNetwork, printNetwork);
+}
+
+function parseNetwork(written: unknown): Reading<NetworkAddress> | undefined {
+  const match = typeof written === "string" ? /^([^/]+)(?:\/(\d{1,3}))?$/.exec(written) : null;
+  const address = match?.[1] ?? "";
+  const bits = { 0: undefined, 4: 32, 6: 128 }[isIP(address)];
+  const prefix = match?.[2] === undefined ? bits : Number(match[2]);
+  if (bits === undefined || prefix === undefined || prefix > bits) return undefined;
+  return good({ address, prefix });
+}
+
+function printNetwork({ address, prefix }: NetworkAddress): string {
+  return prefix === (isIP(address) === 4 ? 32 : 128) ? address : `${address}/${prefix}`;
 }
 
 /** A node's RPC address. Logins have their own keys, so that they never show up where addresses do. */

@@ -1,5 +1,13 @@
-export { feeMillionths, millionthsOfPercent, payees, windowThousandths, workerCount } from "./derive.ts";
-export type { ListenAddress } from "./endpoints.ts";
+export {
+  feeMillionths,
+  millionthsOfPercent,
+  type PortSettings,
+  payees,
+  stratumPorts,
+  windowThousandths,
+  workerCount,
+} from "./derive.ts";
+export type { ListenAddress, NetworkAddress } from "./endpoints.ts";
 export { printListen } from "./endpoints.ts";
 export { type Environment, environmentVariables, processEnvironment, sha256Kernel } from "./environment.ts";
 export { type Fault, faultsText } from "./faults.ts";

@@ -20,6 +20,7 @@ const rules: readonly ((draft: Draft, report: Report) => void)[] = [
   everyNodeHasOneLogin,
   nodesAreDistinct,
   difficultiesAreInOrder,
+  certificateHasItsKey,
   alarmComesBeforeRefusal,
   portsAreDistinct,
   onlyWhatThisVersionDoes,
@@ -79,8 +80,26 @@ function nodesAreDistinct({ nodes }: Draft, report: Report): void {
 }
 
 function difficultiesAreInOrder({ stratum }: Draft, report: Report): void {
-  const { start, min, max } = stratum?.difficulty ?? {};
-  const path = ["stratum", "difficulty"];
+  const common = stratum?.difficulty;
+  orderedDifficulty(common, ["stratum", "difficulty"], report);
+  for (const [index, listener] of (stratum?.listeners ?? []).entries()) {
+    const own = listener?.difficulty;
+    if (own === undefined) continue;
+    const effective = {
+      start: own.start ?? common?.start,
+      min: own.min ?? common?.min,
+      max: own.max ?? common?.max,
+    };
+    orderedDifficulty(effective, ["stratum", "listeners", index, "difficulty"], report);
+  }
+}
+
+function orderedDifficulty(
+  bounds: { readonly [key in "start" | "min" | "max"]?: number | undefined } | undefined,
+  path: readonly PathPart[],
+  report: Report,
+): void {
+  const { start, min, max } = bounds ?? {};
   if (min !== undefined && max !== undefined && min > max) {
     report([...path, "min"], `is ${min}, above max (${max})`);
   } else if (start !== undefined && min !== undefined && start < min) {
@@ -88,6 +107,16 @@ function difficultiesAreInOrder({ stratum }: Draft, report: Report): void {
   } else if (start !== undefined && max !== undefined && start > max) {
     report([...path, "start"], `is ${start}, above max (${max})`);
   }
+}
+
+function certificateHasItsKey({ stratum }: Draft, report: Report): void {
+  const { certificateFile, keyFile } = stratum?.tls ?? {};
+  if (certificateFile === undefined || keyFile === undefined) return;
+  if ((certificateFile === null) === (keyFile === null)) return;
+  report(
+    ["stratum", "tls", certificateFile === null ? "certificateFile" : "keyFile"],
+    "is missing; certificate and key go together",
+  );
 }
 
 function alarmComesBeforeRefusal({ journal }: Draft, report: Report): void {
@@ -104,8 +133,16 @@ function portsAreDistinct({ stratum, http }: Draft, report: Report): void {
     path: ["stratum", "listen", index],
     address,
   }));
+  const others = (stratum?.listeners ?? []).map((listener, index) => ({
+    path: ["stratum", "listeners", index, "listen"],
+    address: listener?.listen,
+  }));
   const seen = new Set<string>();
-  for (const { path, address } of [...listeners, { path: ["http", "listen"], address: http?.listen }]) {
+  for (const { path, address } of [
+    ...listeners,
+    ...others,
+    { path: ["http", "listen"], address: http?.listen },
+  ]) {
     if (address?.host === undefined || address.port === undefined || address.port === 0) continue;
     const name = printListen({ host: address.host, port: address.port });
     if (seen.has(name)) report(path, `${name} is used twice`);
@@ -113,10 +150,7 @@ function portsAreDistinct({ stratum, http }: Draft, report: Report): void {
   }
 }
 
-function onlyWhatThisVersionDoes({ pool, redis }: Draft, report: Report): void {
-  if (pool?.scheme === "solo") {
-    report(["pool", "scheme"], "solo is not available in this version; use pplns");
-  }
+function onlyWhatThisVersionDoes({ redis }: Draft, report: Report): void {
   if (redis?.url !== undefined && redis.url !== null) {
     report(["redis", "url"], "many front ends are not available in this version; leave it null");
   }

@@ -1,5 +1,5 @@
 import { chains } from "../bitcoin/address.ts";
-import { listenAddress, rpcUrl, serverUrl, zmqUrl } from "./endpoints.ts";
+import { listenAddress, networkAddress, rpcUrl, serverUrl, zmqUrl } from "./endpoints.ts";
 import type { ValueOf } from "./setting.ts";
 import { autoOr, flag, group, list, number, oneOf, orNull, path, text, wholeNumber } from "./setting.ts";
 
@@ -42,37 +42,59 @@ const splitEntry = group("One more address that the coinbase pays.", {
   }),
 });
 
+const schemes = ["pplns", "solo"] as const;
+
+const difficulties = {
+  start: number({
+    about: "Difficulty of a connection's first jobs.",
+    default: 1024,
+    min: 1e-9,
+    max: 1e15,
+  }),
+  min: number({
+    about: "The easiest difficulty that is ever assigned.",
+    default: 0.00001,
+    min: 1e-9,
+    max: 1e15,
+  }),
+  max: number({
+    about: "The hardest difficulty that is ever assigned; the network's own is the limit in any case.",
+    default: 1_000_000_000,
+    min: 1e-9,
+    max: 1e15,
+  }),
+  vardiff: flag({ about: "Whether difficulty follows the speed of the device.", default: true }),
+  sharesPerMinute: number({
+    about: "How many shares a minute the difficulty aims at, for each connection.",
+    unit: "shares per minute",
+    default: 6,
+    min: 0.1,
+    max: 6000,
+  }),
+};
+
 const difficulty = group(
   "Share difficulty; it only steers how often a device reports, never what its work is worth.",
-  {
-    start: number({
-      about: "Difficulty of a connection's first jobs.",
-      default: 1024,
-      min: 1e-9,
-      max: 1e15,
-    }),
-    min: number({
-      about: "The easiest difficulty that is ever assigned.",
-      default: 0.00001,
-      min: 1e-9,
-      max: 1e15,
-    }),
-    max: number({
-      about: "The hardest difficulty that is ever assigned; the network's own is the limit in any case.",
-      default: 1_000_000_000,
-      min: 1e-9,
-      max: 1e15,
-    }),
-    vardiff: flag({ about: "Whether difficulty follows the speed of the device.", default: true }),
-    sharesPerMinute: number({
-      about: "How many shares a minute the difficulty aims at, for each connection.",
-      unit: "shares per minute",
-      default: 6,
-      min: 0.1,
-      max: 6000,
-    }),
-  },
+  difficulties,
 );
+
+const listener = group("A port with settings of its own.", {
+  listen: listenAddress({ about: "HOST:PORT." }),
+  scheme: orNull(oneOf(schemes, { about: "How rewards of this port are shared out; null: as pool.scheme." })),
+  proxyFrom: list(networkAddress({ about: "Address or network." }), {
+    about: "Who must begin each connection to this port with a PROXY header, as stratum.proxyFrom.",
+    minItems: 0,
+    maxItems: 64,
+    default: [],
+  }),
+  difficulty: group("Share difficulty on this port; null: as in stratum.difficulty.", {
+    start: orNull(difficulties.start),
+    min: orNull(difficulties.min),
+    max: orNull(difficulties.max),
+    vardiff: orNull(difficulties.vardiff),
+    sharesPerMinute: orNull(difficulties.sharesPerMinute),
+  }),
+});
 
 const limits = group("Bounds that keep one peer from costing the others anything.", {
   connections: autoOr({
@@ -94,6 +116,28 @@ const limits = group("Bounds that keep one peer from costing the others anything
     default: 500,
     min: 1,
     max: 1_000_000,
+  }),
+  connectionsPerSubnet: wholeNumber({
+    about: "Open connections of one IPv4 /24 or one IPv6 /48 network.",
+    unit: "connections",
+    default: 8000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  newConnectionsPerSubnetPerSecond: wholeNumber({
+    about: "New connections of one such network within a second.",
+    unit: "connections",
+    default: 2000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  greetingSeconds: number({
+    about:
+      "Time for a new connection to say what it speaks: PROXY header, TLS handshake, first byte of Stratum.",
+    unit: "seconds",
+    default: 10,
+    min: 1,
+    max: 600,
   }),
   lineBytes: wholeNumber({
     about: "Longest line that a client may send.",
@@ -131,7 +175,8 @@ const limits = group("Bounds that keep one peer from costing the others anything
     max: 3600,
   }),
   idleSeconds: number({
-    about: "A connection that has sent nothing for this long is closed.",
+    about:
+      "A connection that has sent nothing for this long is closed; at difficulties where a device of 1 MH/s needs longer for eight shares, after that time, a day at most.",
     unit: "seconds",
     default: 3600,
     min: 60,
@@ -164,6 +209,49 @@ const limits = group("Bounds that keep one peer from costing the others anything
     default: 10,
     min: 1,
     max: 1000,
+  }),
+  requestsPerSecond: wholeNumber({
+    about: "Requests other than submissions of one connection within a second; beyond it its requests wait.",
+    unit: "requests",
+    default: 200,
+    min: 10,
+    max: 1_000_000,
+  }),
+  refusedInARow: wholeNumber({
+    about: "Submissions in a row that are refused before the connection is slowed down, and later closed.",
+    unit: "shares",
+    default: 1000,
+    min: 10,
+    max: 10_000_000,
+  }),
+  banSeconds: number({
+    about:
+      "How long an address is refused whose connections were closed for hostility over and over; doubles while that goes on, up to an hour. 0: never.",
+    unit: "seconds",
+    default: 30,
+    min: 0,
+    max: 3600,
+  }),
+  neverBanned: list(networkAddress({ about: "Address or network." }), {
+    about: "Addresses that are never banned.",
+    minItems: 0,
+    maxItems: 64,
+    default: [],
+  }),
+  resumableSessions: wholeNumber({
+    about: "Closed sessions that one worker process keeps for their clients' return; the oldest go first.",
+    unit: "sessions",
+    default: 32_768,
+    min: 0,
+    max: 1_000_000,
+  }),
+  rememberedDifficulties: wholeNumber({
+    about:
+      "Workers whose difficulty is remembered for their next connection; those seen longest ago go first.",
+    unit: "workers",
+    default: 65_536,
+    min: 0,
+    max: 1_000_000,
   }),
   pendingAnswers: wholeNumber({
     about: "Shares of one connection that wait for the disk before nothing more is read from it for a while.",
@@ -211,7 +299,11 @@ export const schema = group("Penstock's settings.", {
       max: 100,
       decimals: percentDecimals,
     }),
-    scheme: oneOf(["pplns", "solo"], { about: "How rewards are shared out.", default: "pplns" }),
+    scheme: oneOf(schemes, {
+      about:
+        "How rewards are shared out. pplns: over the last work of all miners; solo: each block pays its finder in its coinbase, the fee beside it.",
+      default: "pplns",
+    }),
     frontEnd: wholeNumber({
       about:
         "Number of this machine among the pool's front ends, distinct on each: the top byte of extranonce1.",
@@ -261,6 +353,31 @@ export const schema = group("Penstock's settings.", {
       maxItems: 16,
       default: ["0.0.0.0:3333"],
     }),
+    listeners: list(listener, {
+      about:
+        "Further ports with settings of their own: high difficulty for rented hashrate, solo mining, a port behind a proxy.",
+      minItems: 0,
+      maxItems: 16,
+      default: [],
+    }),
+    tls: group("TLS on the same ports, told apart by its first byte; both files or none.", {
+      certificateFile: orNull(
+        path({ about: "Certificate chain, PEM; read again when it changes, without a restart." }),
+      ),
+      keyFile: orNull(
+        path({ about: "Its private key, PEM; elliptic curve (P-256) is what small devices take." }),
+      ),
+    }),
+    proxyFrom: list(networkAddress({ about: "Address or network." }), {
+      about:
+        "Addresses or networks (10.0.0.0/8) that must begin each connection to stratum.listen with a PROXY header, version 1 or 2, as HAProxy sends it; nobody else may.",
+      minItems: 0,
+      maxItems: 64,
+      default: [],
+    }),
+    firmwareFile: orNull(
+      path({ about: "Firmware profiles; null: config/firmware.yaml as it came with the program." }),
+    ),
     workers: autoOr({
       about: "Processes that serve miners; auto: one less than the machine has cores, at least one.",
       unit: "processes",
@@ -280,6 +397,13 @@ export const schema = group("Penstock's settings.", {
       default: 3,
       min: 0,
       max: 30,
+    }),
+    staleGraceMaxSeconds: number({
+      about: "How far the measured round-trip time of a slow link may lengthen that.",
+      unit: "seconds",
+      default: 10,
+      min: 0,
+      max: 60,
     }),
     resumeSeconds: number({
       about: "How long a closed session can be taken up again by its id.",

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${NAME}` is what configuration files hold
 import { describe, expect, test } from "vitest";
-import { parseConfig } from "../../../src/config/index.ts";
+import { parseConfig, stratumPorts } from "../../../src/config/index.ts";
 import { configOf, faultOf, faultsOf, folder, mainnetAddress, minimal, testnetAddress } from "./builders.ts";
 
 const otherAddress = "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0";
@@ -249,8 +249,68 @@ describe("who is paid", () => {
   });
 
   test("what this version cannot do is refused, not ignored", () => {
-    expect(faultOf(minimal({ pool: { address: mainnetAddress, scheme: "solo" } }))).toContain("use pplns");
     expect(faultOf(minimal({ redis: { url: "redis://127.0.0.1" } }))).toContain("leave it null");
+  });
+});
+
+describe("ports of their own", () => {
+  const settings = (listener: object, stratum: object = {}) =>
+    minimal({ stratum: { ...stratum, listeners: [{ listen: "0.0.0.0:4333", ...listener }] } });
+
+  test("a listener has the common settings but for what it says itself", () => {
+    const config = configOf(
+      settings(
+        { scheme: "solo", difficulty: { start: 524288, min: 65536 }, proxyFrom: ["10.0.0.0/8", "::1"] },
+        { proxyFrom: ["192.0.2.1"] },
+      ),
+    );
+    const [common, own] = stratumPorts(config);
+    expect(common).toEqual({
+      address: { host: "0.0.0.0", port: 3333 },
+      scheme: "pplns",
+      proxyFrom: [{ address: "192.0.2.1", prefix: 32 }],
+      difficulty: config.stratum.difficulty,
+    });
+    expect(own).toEqual({
+      address: { host: "0.0.0.0", port: 4333 },
+      scheme: "solo",
+      proxyFrom: [
+        { address: "10.0.0.0", prefix: 8 },
+        { address: "::1", prefix: 128 },
+      ],
+      difficulty: { ...config.stratum.difficulty, start: 524288, min: 65536 },
+    });
+  });
+
+  test("its bounds are checked as they come out together with the common ones", () => {
+    expect(faultOf(settings({ difficulty: { min: 4096 } }))).toMatch(
+      /^stratum.listeners\[0\].difficulty.start: is 1024, below min \(4096\)/,
+    );
+    expect(faultOf(settings({ difficulty: { max: 0.5, start: 0.1, min: 0.7 } }))).toContain(
+      "above max (0.5)",
+    );
+  });
+
+  test("a port is used once", () => {
+    expect(faultOf(settings({ listen: "0.0.0.0:3333" }))).toMatch(
+      /^stratum.listeners\[0\].listen: 0.0.0.0:3333 is used twice/,
+    );
+  });
+
+  test.each(["10.0.0.0/33", "10.0.0/8", "::1/129", "host", "10.0.0.0/", "10.0.0.0/-1"])(
+    "%s is no network",
+    (network) => {
+      expect(faultOf(settings({ proxyFrom: [network] }))).toContain("expected an IP address or a network");
+    },
+  );
+
+  test("a certificate and its key go together", () => {
+    expect(faultOf(minimal({ stratum: { tls: { certificateFile: "c.pem" } } }))).toMatch(
+      /^stratum.tls.keyFile: is missing/,
+    );
+    expect(faultOf(minimal({ stratum: { tls: { keyFile: "k.pem" } } }))).toMatch(
+      /^stratum.tls.certificateFile: is missing/,
+    );
   });
 });
 
