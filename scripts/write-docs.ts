@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { configurationReference, exampleFile } from "./docs/configuration.ts";
 import { errorsReference } from "./docs/errors.ts";
+import { firmwareReference } from "./docs/firmware.ts";
 import { metricsReference } from "./docs/metrics.ts";
 
 export const pages: readonly { readonly file: string; readonly text: () => string }[] = [
   { file: "docs/configuration.md", text: configurationReference },
   { file: "config/penstock.example.yaml", text: exampleFile },
+  { file: "docs/firmware.md", text: firmwareReference },
   { file: "docs/metrics.md", text: metricsReference },
   { file: "docs/errors.md", text: errorsReference },
 ];

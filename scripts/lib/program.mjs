@@ -14,6 +14,7 @@ const PARTS = [
   "package.json",
   "package-lock.json",
   "config/penstock.example.yaml",
+  "config/firmware.yaml",
   "LICENSE",
 ];
 

@@ -11,6 +11,8 @@ export type { ListenAddress, NetworkAddress } from "./endpoints.ts";
 export { printListen } from "./endpoints.ts";
 export { type Environment, environmentVariables, processEnvironment, sha256Kernel } from "./environment.ts";
 export { type Fault, faultsText } from "./faults.ts";
+export type { Firmware, FirmwareFile } from "./firmware.ts";
+export { loadFirmware } from "./firmware.ts";
 export { configFileOf, loadConfig, readConfig } from "./load.ts";
 export { type ParsedConfig, parseConfig } from "./parse.ts";
 export { printConfig, secretsOf } from "./print.ts";
