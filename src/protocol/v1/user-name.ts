@@ -15,8 +15,9 @@ export interface UserName {
 export const maxWorkerLength = 128;
 
 export function splitUserName(user: string): UserName {
-  const { index, 0: dot } = /\./.exec(user) ?? /%2E/i.exec(user) ?? { index: user.length, 0: "" };
-  return { address: user.slice(0, index), worker: workerName(user.slice(index + dot.length)) };
+  const dot = /\./.exec(user) ?? /%2E/i.exec(user);
+  if (dot === null) return { address: user, worker: "" };
+  return { address: user.slice(0, dot.index), worker: workerName(user.slice(dot.index + dot[0].length)) };
 }
 
 function workerName(text: string): string {
