@@ -7,13 +7,16 @@ import type { Answer } from "../protocol/v1/answer.ts";
 import { decodeAnswer } from "../protocol/v1/answer.ts";
 import { encodeAuthorize } from "../protocol/v1/authorize.ts";
 import { decodeConfiguration, encodeConfigure } from "../protocol/v1/configure.ts";
-import { hexNumber } from "../protocol/v1/hex.ts";
 import type { Json } from "../protocol/v1/json.ts";
 import type { Line } from "../protocol/v1/line.ts";
 import { isBlank, readLine } from "../protocol/v1/line.ts";
 import { Malformed } from "../protocol/v1/malformed.ts";
 import { decodeNotify } from "../protocol/v1/notify.ts";
 import { decodeSetDifficulty } from "../protocol/v1/set-difficulty.ts";
+import type { Extranonce } from "../protocol/v1/set-extranonce.ts";
+import { decodeSetExtranonce } from "../protocol/v1/set-extranonce.ts";
+import { decodeSetVersionMask } from "../protocol/v1/set-version-mask.ts";
+import { decodeShowMessage } from "../protocol/v1/show-message.ts";
 import type { Submit } from "../protocol/v1/submit.ts";
 import { encodeSubmit } from "../protocol/v1/submit.ts";
 import { decodeSubscription, encodeSubscribe } from "../protocol/v1/subscribe.ts";
@@ -48,7 +51,7 @@ export class V1Client {
   readonly #waiting = new Map<string, (answer: Answer | undefined) => void>();
   #nextId = 1;
   #rest: Buffer = Buffer.alloc(0);
-  #extranonce: { readonly extranonce1: Uint8Array; readonly extranonce2Size: number } | undefined;
+  #extranonce: Extranonce | undefined;
   #target: Target = targetFromDifficulty(1);
   #versionMask = 0;
   #why = "the pool closed the connection";
@@ -150,10 +153,11 @@ export class V1Client {
       case "mining.set_difficulty":
         return this.#setDifficulty(params);
       case "mining.set_version_mask":
-        this.#versionMask = typeof params[0] === "string" ? Math.max(0, hexNumber(params[0])) : 0;
-        return undefined;
+        return this.#setVersionMask(params);
+      case "mining.set_extranonce":
+        return this.#setExtranonce(params);
       case "client.show_message":
-        this.#events.message(String(params[0]).replace(/[^\x20-\x7e]/g, " "));
+        this.#events.message(decodeShowMessage(params));
         return undefined;
       case "client.reconnect":
         // Never to another host: that is how hash power is stolen.
@@ -178,6 +182,20 @@ export class V1Client {
     const difficulty = decodeSetDifficulty(params);
     if (difficulty instanceof Malformed) return difficulty;
     this.#target = targetFromDifficulty(difficulty);
+    return undefined;
+  }
+
+  #setVersionMask(params: readonly Json[]): Malformed | undefined {
+    const mask = decodeSetVersionMask(params);
+    if (mask instanceof Malformed) return mask;
+    this.#versionMask = mask;
+    return undefined;
+  }
+
+  #setExtranonce(params: readonly Json[]): Malformed | undefined {
+    const extranonce = decodeSetExtranonce(params);
+    if (extranonce instanceof Malformed) return extranonce;
+    this.#extranonce = extranonce;
     return undefined;
   }
 

@@ -9,7 +9,7 @@ export const reasons = {
   },
   stale: {
     v1Code: 21,
-    sentence: "A newer block replaced this job; check the latency between the miner and the pool.",
+    sentence: "Too late: a newer block replaced this job. Check the latency between the miner and the pool.",
   },
   duplicate: { v1Code: 22, sentence: "This very share was accepted before; the device repeats its work." },
   "low-difficulty": {
@@ -29,7 +29,7 @@ export const reasons = {
   },
   "version-bits-not-allowed": {
     v1Code: 20,
-    sentence: "Version bits outside the negotiated mask were changed.",
+    sentence: "Version bits outside the agreed mask were changed; mining.configure tells the mask.",
   },
   unavailable: { v1Code: 20, sentence: "The pool cannot store shares right now; use your backup pool." },
 } as const satisfies Record<string, { v1Code: number; sentence: string }>;

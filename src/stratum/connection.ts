@@ -168,8 +168,8 @@ export class Connection {
     const protocol = speaks(bytes);
     this.#firstBytes = protocol === "too-short-to-tell" ? bytes : undefined;
     if (protocol === "stratum-v1") return bytes;
-    if (protocol === "unknown") this.close("not-stratum");
     if (protocol === "http") this.#answerHttp();
+    else if (protocol !== "too-short-to-tell") this.close("not-stratum");
     return undefined;
   }
 

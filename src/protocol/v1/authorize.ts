@@ -4,13 +4,14 @@ import { Malformed } from "./malformed.ts";
 
 export interface Authorize {
   readonly user: string;
+  /** No secret: it can carry options, see password.ts. "" when there is none. */
+  readonly password: string;
 }
 
-/** The password means nothing to this pool and is not kept. */
 export function decodeAuthorize(params: readonly Json[]): Authorize | Malformed {
-  const [user] = params;
+  const [user, password] = params;
   if (typeof user !== "string") return new Malformed("the user name (1st parameter) must be a string");
-  return { user };
+  return { user, password: typeof password === "string" ? password : "" };
 }
 
 export function encodeAuthorize(id: number, user: string, password: string): string {

@@ -1,6 +1,6 @@
 /**
- * One line of Stratum V1: a JSON object. A server reads requests (`method` is set), a client also answers (`result`
- * and `error`). Keys that are not named here are ignored; of a key that comes twice the last one counts, as everywhere.
+ * One line of Stratum V1: a JSON object, which is a request (`method` is set) or an answer (`result` or `error` is).
+ * Both sides send both: clients answer what a server asks of them, and some answer its notifications too. Keys that are not named here are ignored; of a key that comes twice the last one counts, as everywhere.
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import type { Json } from "./json.ts";
@@ -35,6 +35,11 @@ export function readLine(bytes: Buffer, maxDepth = defaultMaxDepth): Line | Malf
     return new Malformed(`the line is not a JSON object: ${error.message}`);
   }
   return found.checked();
+}
+
+/** True for the answer to a request, or to a notification, of ours: it wants none itself. */
+export function isAnswer({ method, result, error }: Line): boolean {
+  return method === undefined && (result !== undefined || error !== undefined);
 }
 
 /** True for a line of white space only: clients send empty lines as a sign of life. */

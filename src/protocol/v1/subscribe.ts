@@ -1,9 +1,11 @@
 /** mining.subscribe [agent?, session id?, …] → [[[name, subscription id]…], extranonce1, extranonce2 size] */
-import { fromHex } from "../../bitcoin/bytes.ts";
 import { encodeResult } from "./answer.ts";
 import { hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
 import { Malformed } from "./malformed.ts";
+import { printableName } from "./printable.ts";
+import type { Extranonce } from "./set-extranonce.ts";
+import { decodeSetExtranonce } from "./set-extranonce.ts";
 
 export interface Subscribe {
   /** What the client calls itself, cut to 128 printable ASCII characters; "" if it does not say. */
@@ -19,20 +21,19 @@ export interface Subscription {
   readonly extranonce2Size: number;
 }
 
-const maxAgentLength = 128;
+const maxSessionIdLength = 64;
 
-export function decodeSubscribe(params: readonly Json[]): Subscribe | Malformed {
-  const [agent = null, sessionId = null] = params;
-  if (agent !== null && typeof agent !== "string") {
-    return new Malformed("the client's name (1st parameter) must be a string");
-  }
-  if (sessionId !== null && typeof sessionId !== "string") {
-    return new Malformed("the session id (2nd parameter) must be a string");
-  }
+/** Whatever the parameters: to a client that says nothing of itself, or says it oddly, work can be sent all the same. */
+export function decodeSubscribe(params: readonly Json[]): Subscribe {
+  const [agent, sessionId] = params;
   return {
-    agent: (agent ?? "").slice(0, maxAgentLength).replace(/[^\x20-\x7e]/g, "_"),
-    sessionId: sessionId ?? undefined,
+    agent: printableName(agent),
+    sessionId: typeof sessionId === "string" && isSessionId(sessionId) ? sessionId : undefined,
   };
+}
+
+function isSessionId(text: string): boolean {
+  return text.length > 0 && text.length <= maxSessionIdLength;
 }
 
 /** @param sessionId plain hex digits. */
@@ -48,18 +49,8 @@ export function encodeSubscribe(id: number, agent: string): string {
   return `${JSON.stringify({ id, method: "mining.subscribe", params: [agent] })}\n`;
 }
 
-/** A client's view of any pool's answer: sizes differ from pool to pool. */
-export function decodeSubscription(
-  result: Json | undefined,
-): { readonly extranonce1: Uint8Array; readonly extranonce2Size: number } | Malformed {
+/** A client's view. */
+export function decodeSubscription(result: Json | undefined): Extranonce | Malformed {
   if (!Array.isArray(result)) return new Malformed("the subscription is no array");
-  const [, extranonce1Text, extranonce2Size] = result as readonly Json[];
-  const extranonce1 = typeof extranonce1Text === "string" ? fromHex(extranonce1Text) : undefined;
-  if (extranonce1 === undefined || extranonce1.length > 32) return new Malformed("extranonce1 is not hex");
-  if (typeof extranonce2Size !== "number" || !Number.isInteger(extranonce2Size)) {
-    return new Malformed("the size of extranonce2 is no whole number");
-  }
-  if (extranonce2Size < 1 || extranonce2Size > 32)
-    return new Malformed("the size of extranonce2 is not 1 to 32");
-  return { extranonce1, extranonce2Size };
+  return decodeSetExtranonce(result.slice(1));
 }

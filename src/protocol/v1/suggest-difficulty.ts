@@ -1,11 +1,12 @@
 /** mining.suggest_difficulty [difficulty] → true */
+import { finiteNumber } from "./decimal.ts";
 import type { Json } from "./json.ts";
 import { Malformed } from "./malformed.ts";
 
 /** @returns a positive, finite number. */
 export function decodeSuggestDifficulty(params: readonly Json[]): number | Malformed {
-  const [difficulty] = params;
-  if (typeof difficulty !== "number" || !Number.isFinite(difficulty) || difficulty <= 0) {
+  const difficulty = finiteNumber(params[0]);
+  if (difficulty === undefined || difficulty === 0) {
     return new Malformed("the difficulty (1st parameter) must be a positive number");
   }
   return difficulty;

@@ -7,11 +7,11 @@ import type { Session } from "./session.ts";
 export function configure(session: Session, line: Line): Malformed | undefined {
   const request = decodeConfigure(line.params);
   if (request instanceof Malformed) return request;
-  const { extensions, versionMask } = request;
+  const { versionMask } = request;
   session.versionMask =
     versionMask === undefined ? undefined : (versionMask & session.context.versionMask) >>> 0;
   // It rests on the mask agreed on before.
   session.lane?.forget();
-  session.answers.answer(encodeConfiguration(line.idText, extensions, session.versionMask));
+  session.answers.answer(encodeConfiguration(line.idText, request, { versionMask: session.versionMask }));
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { extranonce2Length } from "../../jobs/job.ts";
 import { encodeRefusal } from "../../protocol/v1/answer.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
+import type { Malformed } from "../../protocol/v1/malformed.ts";
 import { decodeSubscribe, encodeSubscription } from "../../protocol/v1/subscribe.ts";
 import type { Session } from "./session.ts";
 
@@ -11,7 +11,6 @@ import type { Session } from "./session.ts";
  */
 export function subscribe(session: Session, line: Line): Malformed | undefined {
   const request = decodeSubscribe(line.params);
-  if (request instanceof Malformed) return request;
   const { context } = session;
   const isFirst = session.subscription === undefined;
   const extranonce1 = session.subscription?.extranonce1 ?? context.extranonces.take();

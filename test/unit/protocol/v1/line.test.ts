@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Line } from "../../../../src/protocol/v1/line.ts";
-import { isBlank, readLine } from "../../../../src/protocol/v1/line.ts";
+import { isAnswer, isBlank, readLine } from "../../../../src/protocol/v1/line.ts";
 import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
 
 const read = (text: string) => readLine(Buffer.from(text));
@@ -21,6 +21,21 @@ test("a request has its method and parameters, and unknown keys are ignored", ()
 test("an answer has its result and error", () => {
   const line = read('{"id":1,"result":[true],"error":{"code":20}}');
   expect(line).toMatchObject({ method: undefined, result: [true], error: new Map([["code", 20]]) });
+});
+
+test.each([
+  ['{"id":1,"result":true,"error":null}', true],
+  ['{"id":1,"result":"cgminer/4.12"}', true],
+  ['{"id":null,"result":null}', true],
+  ['{"id":1,"error":[20,"no",null]}', true],
+  ['{"error":null}', true],
+  ['{"id":1,"method":"x","result":true}', false],
+  ['{"id":1,"method":"pong","params":[]}', false],
+  ['{"id":1,"params":[]}', false],
+  ['{"id":1}', false],
+  ["{}", false],
+])("whether %s is an answer: %s", (text, expected) => {
+  expect(isAnswer(read(text) as Line)).toBe(expected);
 });
 
 test.each([
