@@ -147,6 +147,11 @@ export class Admission {
     return this.#addresses.standsWell(network, nowMs);
   }
 
+  /** Another process has seen an accepted share from this network; nothing to do while it is a stranger here. */
+  vouch(network: string, nowMs: number): void {
+    this.#addresses.vouch(network, nowMs);
+  }
+
   /** Forgets networks that are gone. */
   sweep(nowMs: number): void {
     this.#addresses.sweep(nowMs);
@@ -212,6 +217,11 @@ class Guests {
 
   standsWell(network: string, nowMs: number): boolean {
     return isInGoodStanding(this.#known(network)?.acceptedMs, nowMs);
+  }
+
+  vouch(network: string, nowMs: number): void {
+    const guest = this.#known(network);
+    if (guest !== undefined) guest.acceptedMs = nowMs;
   }
 
   enter(network: string, nowMs: number): void {

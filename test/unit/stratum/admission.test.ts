@@ -142,6 +142,17 @@ test("a guest is the same for all connections of an address, and for ten minutes
   expect(admission.addresses).toBe(0);
 });
 
+test("another process can vouch for an address that is known here, and for no stranger", () => {
+  const admission = admissionWith({});
+  admission.enter("1.1.1.1", 0);
+  admission.vouch("1.1.1.1", 7);
+  admission.vouch("2.2.2.2", 7);
+  expect(admission.guestOf("1.1.1.1")?.acceptedMs).toBe(7);
+  expect(admission.standsWell("1.1.1.1", 8)).toBe(true);
+  expect(admission.standsWell("2.2.2.2", 8)).toBe(false);
+  expect(admission.addresses).toBe(1);
+});
+
 test("a guest that comes back is the one that it was", () => {
   const admission = admissionWith({});
   admission.enter("1.1.1.1", 0);
