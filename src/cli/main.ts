@@ -27,6 +27,18 @@ const verbs: Record<string, { readonly help: string; readonly load: () => Promis
     help: "ledger shares|balances|statement|recompute [--config FILE]   what miners are owed, and why",
     load: async () => (await import("./ledger.ts")).runLedger,
   },
+  bans: {
+    help: "bans list|add|lift [ADDRESS] [--config FILE]   who may not connect to the running pool",
+    load: async () => (await import("./bans.ts")).runBans,
+  },
+  message: {
+    help: 'message "TEXT" [--config FILE]            show a text to the miners of the running pool',
+    load: async () => (await import("./message.ts")).runMessage,
+  },
+  drain: {
+    help: "drain [--to HOST:PORT] [--over 5m] [--config FILE]   ask the running pool's miners to reconnect",
+    load: async () => (await import("./drain.ts")).runDrain,
+  },
   // A stratum worker; started by `serve`, never by hand.
   worker: { help: "", load: async () => (await import("./worker.ts")).runWorkerProcess },
 };

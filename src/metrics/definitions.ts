@@ -279,7 +279,7 @@ const stratum = {
     name: "penstock_stratum_refused_total",
     help: "Connections that were not let in, by the limit that they met.",
     action:
-      "connections: raise the descriptor limit; the others: a flood, or a farm behind one address (raise its limit).",
+      "connections: raise the descriptor limit; banned: see `penstock bans list`; the others: a flood, or a farm behind one address (raise its limit).",
     labels: { cause: connectionRefusals },
   }),
   disconnects: counter({

@@ -60,7 +60,13 @@ export const disconnectCauses = [
   "shutdown",
 ] as const;
 
-export const connectionRefusals = ["connections", "connections-per-address", "connection-rate"] as const;
+export const connectionRefusals = [
+  "connections",
+  "connections-per-address",
+  "connections-per-subnet",
+  "connection-rate",
+  "banned",
+] as const;
 
 export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
 

@@ -18,7 +18,12 @@ export type CloseReason =
   | "shutdown";
 
 /** Why a connection was not let in. */
-export type AdmissionRefusal = "connections" | "connections-per-address" | "connection-rate";
+export type AdmissionRefusal =
+  | "connections"
+  | "connections-per-address"
+  | "connections-per-subnet"
+  | "connection-rate"
+  | "banned";
 
 /** What the Stratum server has to say in numbers; every argument is from a closed list. */
 export interface StratumMetrics {

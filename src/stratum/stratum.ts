@@ -5,7 +5,7 @@ import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
 import type { NativeIntake } from "../shares/native-intake.ts";
 import type { Shares } from "../shares/shares.ts";
-import { Admission } from "./admission.ts";
+import { Admission, subnetLimits } from "./admission.ts";
 import { Broadcaster } from "./broadcast.ts";
 import { Connection } from "./connection.ts";
 import { connectionsPossible } from "./descriptor-limit.ts";
@@ -69,7 +69,11 @@ export function createStratum(options: StratumOptions): Stratum {
     texts: new WorkTexts(),
     staleGraceMs: options.staleGraceSeconds * 1000,
   };
-  const admission = new Admission({ ...limits, connections: limits.connections ?? connectionsPossible() });
+  const admission = new Admission({
+    ...subnetLimits,
+    ...limits,
+    connections: limits.connections ?? connectionsPossible(),
+  });
   const broadcaster = new Broadcaster(sessions, clock, metrics.broadcastDone);
   const flusher = new Flusher();
   let listeners: Listeners | undefined;

@@ -20,6 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   ledger: ["bitcoin", "journal", "blocks", "log", "metrics"],
   api: ["log", "metrics"],
   miner: ["bitcoin", "native", "protocol"],
+  control: ["log"],
   processes: ["config", "jobs", "journal", "log", "metrics"],
 };
 
