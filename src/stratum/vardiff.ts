@@ -40,7 +40,7 @@ export function openWindow(difficulty: number, nowMs: number, before?: VardiffWi
   const elapsedMs = nowMs - sinceMs;
   const isBreak = Math.max(difficulty / before.difficulty, before.difficulty / difficulty) >= breakRatio;
   const kept = isBreak ? 0 : Math.exp(-elapsedMs / memoryMs);
-  const trusted = isBreak && load > trustedFlood ? trustedFlood / load : 1;
+  const trusted = isBreak ? trustedPart(load) : 1;
   const isFirstShare = provenDifficulty === 0 && load > 0;
   return {
     difficulty,
@@ -51,6 +51,11 @@ export function openWindow(difficulty: number, nowMs: number, before?: VardiffWi
     shares: before.shares * kept + load * trusted,
     exposure: before.exposure * kept + (elapsedMs / before.difficulty) * trusted,
   };
+}
+
+/** How much of a window survives a break: silence, whatever it was, says nothing of what is tried next. */
+function trustedPart(load: number): number {
+  return load === 0 ? 0 : Math.min(1, trustedFlood / load);
 }
 
 /** A first window whose difficulty was found on an earlier connection, by shares: silence eases it with caution. */

@@ -53,6 +53,8 @@ describe("counting", () => {
     expect(after.exposure).toBeCloseTo(1000 / 1024 / 10);
     expect(after.guessedMs).toBe(1000);
     expect(openWindow(256, minutes(4), withLoad(before, 3)).shares).toBe(3);
+    // Silence at an easy difficulty is no word against a suggestion of a hard one.
+    expect(openWindow(65_536, minutes(4), withLoad(before, 0))).toMatchObject({ shares: 0, exposure: 0 });
   });
 
   test("an idle connection costs one small object of numbers", () => {
