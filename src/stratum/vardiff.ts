@@ -40,7 +40,7 @@ export function openWindow(difficulty: number, nowMs: number, before?: VardiffWi
   const elapsedMs = nowMs - sinceMs;
   const isBreak = Math.max(difficulty / before.difficulty, before.difficulty / difficulty) >= breakRatio;
   const kept = isBreak ? 0 : Math.exp(-elapsedMs / memoryMs);
-  const trusted = isBreak ? trustedPart(load) : 1;
+  const trusted = trustedPart(before, isBreak);
   const isFirstShare = provenDifficulty === 0 && load > 0;
   return {
     difficulty,
@@ -53,9 +53,11 @@ export function openWindow(difficulty: number, nowMs: number, before?: VardiffWi
   };
 }
 
-/** How much of a window survives a break: silence, whatever it was, says nothing of what is tried next. */
-function trustedPart(load: number): number {
-  return load === 0 ? 0 : Math.min(1, trustedFlood / load);
+/** How much of a window's count may be taken for the device's speed. */
+function trustedPart({ load, provenDifficulty }: VardiffWindow, isBreak: boolean): number {
+  // Silence before the first share may be tuning, and none says anything of a difficulty far away.
+  if (load === 0 && (isBreak || provenDifficulty === 0)) return 0;
+  return isBreak && load > trustedFlood ? trustedFlood / load : 1;
 }
 
 /** A first window whose difficulty was found on an earlier connection, by shares: silence eases it with caution. */
@@ -112,19 +114,22 @@ export function nextDifficulty(
   nowMs: number,
   bounds: VardiffBounds,
 ): number | undefined {
-  const { difficulty } = window;
+  const { difficulty, load, provenDifficulty } = window;
   const { min, max } = bounds;
-  const wanted = clamp(wantedDifficulty(window, nowMs, bounds) ?? difficulty, min, max);
+  const isUnheard = provenDifficulty === 0 && load === 0;
+  const choose = isUnheard ? easedGuess : wantedDifficulty;
+  const wanted = clamp(choose(window, nowMs, bounds) ?? difficulty, min, max);
   if (wanted !== difficulty) return wanted;
   const expected = expectedShares(nowMs - window.sinceMs, bounds);
+  // A first share is not to be weighed against the silence before it.
+  if (isUnheard) return expected >= nextSilence ? difficulty : undefined;
   if (expected < agreedWindow) return undefined;
-  const odds = oddsAgainst(window.load, expected, stepsOf(bounds).edge);
+  const odds = oddsAgainst(load, expected, stepsOf(bounds).edge);
   return odds <= agreedOdds || expected >= longestWindow ? difficulty : undefined;
 }
 
 function wantedDifficulty(window: VardiffWindow, nowMs: number, bounds: VardiffBounds): number | undefined {
-  const { difficulty, load } = window;
-  if (window.provenDifficulty === 0 && load === 0) return easedGuess(window, nowMs, bounds);
+  const { difficulty } = window;
   const { edge, nearest } = stepsOf(bounds);
   const expected = expectedShares(Math.max(nowMs - window.sinceMs, leastWindowMs), bounds);
   const ratio = believedRatio(window, expected, nowMs, bounds, edge);

@@ -11,11 +11,11 @@ export interface NamedDevice {
 const steady = (hashrate: number): Device => ({ hashrate: () => hashrate });
 
 export const devices: readonly NamedDevice[] = [
-  { name: "50 kH/s", device: steady(50e3) },
-  { name: "50 kH/s that suggests 0.00015", device: { ...steady(50e3), suggests: 0.00015 } },
-  { name: "1 TH/s", device: steady(1e12) },
-  { name: "200 TH/s", device: steady(200e12) },
-  { name: "2 PH/s proxy", device: steady(2e15) },
+  { name: "lottery miner, 50 kH/s", device: steady(50e3) },
+  { name: "the same, suggesting 0.00015", device: { ...steady(50e3), suggests: 0.00015 } },
+  { name: "home miner, 1 TH/s", device: steady(1e12) },
+  { name: "rig, 200 TH/s", device: steady(200e12) },
+  { name: "proxy, 2 PH/s", device: steady(2e15) },
 ];
 
 const hour = 3600;

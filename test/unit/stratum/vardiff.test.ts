@@ -40,7 +40,7 @@ describe("counting", () => {
   });
 
   test("what was counted fades to a third in a quarter of an hour", () => {
-    const before = { ...aWindow(0), shares: 90, exposure: 900 };
+    const before = { ...reopenWindow(1024, 0), shares: 90, exposure: 900 };
     const after = openWindow(1024, minutes(15), before);
     expect(after.shares).toBeCloseTo(90 / Math.E);
     expect(after.exposure).toBeCloseTo(900 / Math.E + minutes(15) / 1024);
@@ -137,7 +137,8 @@ describe("steps", () => {
 
 describe("silence", () => {
   test("a device that was never heard is tried far below after six shares' time, and then every two", () => {
-    expect(nextDifficulty(aWindow(0), 59_999, bounds)).toBeUndefined();
+    expect(nextDifficulty(aWindow(0), 19_999, bounds)).toBeUndefined();
+    expect(nextDifficulty(aWindow(0), 59_999, bounds)).toBe(1024);
     expect(nextDifficulty(aWindow(0), 60_000, bounds)).toBe(16);
     const second = openWindow(16, 60_000, aWindow(0));
     expect(nextDifficulty(second, 79_999, bounds)).toBeUndefined();
@@ -146,7 +147,7 @@ describe("silence", () => {
 
   test("a suggestion right after the connection does not shorten the first silence", () => {
     const suggested = openWindow(0.25, 50, aWindow(0));
-    expect(nextDifficulty(suggested, 59_000, bounds)).toBeUndefined();
+    expect(nextDifficulty(suggested, 59_000, bounds)).toBe(0.25);
     expect(nextDifficulty(suggested, 60_000, bounds)).toBe(2 ** -8);
   });
 
@@ -154,9 +155,20 @@ describe("silence", () => {
     const asic = { ...bounds, floorBeforeFirstShare: 512 };
     expect(nextDifficulty(aWindow(0), 60_000, asic)).toBe(512);
     const eased = openWindow(512, 60_000, aWindow(0));
-    expect(nextDifficulty(eased, minutes(3), asic)).toBeUndefined();
     expect(nextDifficulty(eased, minutes(5), asic)).toBe(512);
     expect(nextDifficulty(aWindow(0, 256), minutes(4), asic)).toBe(256);
+  });
+
+  test("the silence before a first share is not held against it", () => {
+    const asic = { ...bounds, floorBeforeFirstShare: 1024 };
+    let window = openWindow(1024, 0);
+    for (let second = 1; second <= 240; second++) {
+      const next = nextDifficulty(window, second * 1000, asic);
+      if (next !== undefined) window = openWindow(next, second * 1000, window);
+    }
+    expect(window).toMatchObject({ difficulty: 1024, shares: 0, exposure: 0 });
+    countShare(window, 1024);
+    expect(nextDifficulty(window, 245_000, asic)).toBeUndefined();
   });
 
   test("after its first share the floor is the bound's alone", () => {
