@@ -5,7 +5,7 @@ import { defaultBounds, simulate } from "../test/support/vardiff-simulation.ts";
 
 const seed = 3;
 const panel = { width: 400, height: 120, left: 64, top: 76, gapX: 76, gapY: 64 };
-const width = 2 * panel.width + panel.left + panel.gapX + 20;
+const width = 2 * panel.width + panel.left + panel.gapX + 32;
 /** Higher columns are cut and bear their number. */
 const tallest = 18;
 const aim = defaultBounds.sharesPerMinute;
@@ -102,13 +102,17 @@ function drawShares({ shares }: Outcome, minutes: number, top: number): string {
   parts.push(
     `<rect class="band" x="${secondColumn}" y="${upper}" width="${panel.width}" height="${lower - upper}"/>`,
   );
+  // Of cut columns side by side the first is the tallest, and there is room for one number.
+  let freeFrom = secondColumn;
   for (let minute = 0; minute < minutes; minute++) {
     const count = sum(shares.subarray(minute * 60, minute * 60 + 60));
     const x = secondColumn + minute * step;
     parts.push(
       `<rect class="shares" x="${x.toFixed(1)}" y="${y(count).toFixed(1)}" width="${(step * 0.8).toFixed(1)}" height="${(top + panel.height - y(count)).toFixed(1)}"/>`,
     );
-    if (count > tallest) parts.push(text(x + step + 1, top + 10, String(count), "start"));
+    if (count <= tallest || x < freeFrom) continue;
+    parts.push(text(x + step + 1, top + 10, String(count), "start"));
+    freeFrom = x + 40;
   }
   parts.push(`<path class="aim" d="M${secondColumn} ${y(aim)}h${panel.width}"/>`);
   return parts.join("\n");

@@ -54,10 +54,15 @@ export function openWindow(difficulty: number, nowMs: number, before?: VardiffWi
 }
 
 /** How much of a window's count may be taken for the device's speed. */
-function trustedPart({ load, provenDifficulty }: VardiffWindow, isBreak: boolean): number {
-  // Silence before the first share may be tuning, and none says anything of a difficulty far away.
-  if (load === 0 && (isBreak || provenDifficulty === 0)) return 0;
-  return isBreak && load > trustedFlood ? trustedFlood / load : 1;
+function trustedPart(window: VardiffWindow, isBreak: boolean): number {
+  // No silence says anything of a difficulty far away.
+  if (isWaiting(window) || (isBreak && window.load === 0)) return 0;
+  return isBreak && window.load > trustedFlood ? trustedFlood / window.load : 1;
+}
+
+/** Silence that says nothing, before the first share (the device may be tuning itself) or in a long night. */
+function isWaiting({ difficulty, load, provenDifficulty }: VardiffWindow): boolean {
+  return load === 0 && (provenDifficulty === 0 || difficulty <= provenDifficulty / maxEasing);
 }
 
 /** A first window whose difficulty was found on an earlier connection, by shares: silence eases it with caution. */
@@ -116,13 +121,12 @@ export function nextDifficulty(
 ): number | undefined {
   const { difficulty, load, provenDifficulty } = window;
   const { min, max } = bounds;
-  const isUnheard = provenDifficulty === 0 && load === 0;
-  const choose = isUnheard ? easedGuess : wantedDifficulty;
+  const choose = provenDifficulty === 0 && load === 0 ? easedGuess : wantedDifficulty;
   const wanted = clamp(choose(window, nowMs, bounds) ?? difficulty, min, max);
   if (wanted !== difficulty) return wanted;
   const expected = expectedShares(nowMs - window.sinceMs, bounds);
-  // A first share is not to be weighed against the silence before it.
-  if (isUnheard) return expected >= nextSilence ? difficulty : undefined;
+  // The share that ends the wait is not to be weighed against the silence before it.
+  if (isWaiting(window)) return expected >= nextSilence ? difficulty : undefined;
   if (expected < agreedWindow) return undefined;
   const odds = oddsAgainst(load, expected, stepsOf(bounds).edge);
   return odds <= agreedOdds || expected >= longestWindow ? difficulty : undefined;

@@ -12,7 +12,7 @@ const steady = (hashrate: number): Device => ({ hashrate: () => hashrate });
 
 export const devices: readonly NamedDevice[] = [
   { name: "lottery miner, 50 kH/s", device: steady(50e3) },
-  { name: "the same, suggesting 0.00015", device: { ...steady(50e3), suggests: 0.00015 } },
+  { name: "lottery miner suggesting 0.00015", device: { ...steady(50e3), suggests: 0.00015 } },
   { name: "home miner, 1 TH/s", device: steady(1e12) },
   { name: "rig, 200 TH/s", device: steady(200e12) },
   { name: "proxy, 2 PH/s", device: steady(2e15) },

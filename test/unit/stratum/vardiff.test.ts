@@ -192,6 +192,9 @@ describe("silence", () => {
       seen.add(next);
     }
     expect([...seen]).toEqual([256, 64, 16, 4, 1]);
+    // The first share of the morning is not taken for the night's only one.
+    countShare(window, 1);
+    expect([undefined, 1]).toContain(nextDifficulty(window, window.sinceMs + 25_000, bounds));
   });
 
   test("a remembered difficulty counts as proven", () => {
