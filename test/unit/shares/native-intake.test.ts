@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { decodeRecord, TargetCache } from "../../../src/journal/codec.ts";
+import { formatVersion } from "../../../src/journal/format.ts";
 import { loadAddon } from "../../../src/native/index.ts";
 import { aClock } from "../../support/clock.ts";
 import { aJob } from "../../support/jobs.ts";
@@ -59,7 +60,7 @@ test("records written in native code are what the journal's codec reads", () => 
   const lengths: number[] = [];
   for (let at = 0; at < bytes.length; at += lengths.at(-1)!) {
     lengths.push(bytes.readUInt32LE(at + 4));
-    expect(decodeRecord(bytes, at, targets)).toMatchObject({
+    expect(decodeRecord(bytes, at, targets, formatVersion)).toMatchObject({
       kind: "share",
       timeMs: clock.wallMs(),
       height: 100,
