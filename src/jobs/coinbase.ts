@@ -5,6 +5,7 @@
  *               | height (BIP 34) | node's auxiliary bytes | tag | push of 17 bytes: salt (5)
  *   (miner)     extranonce1 (4), extranonce2 (8)
  *   coinbase2   sequence | outputs: the reward's split, then the witness commitment | lock time
+ *               (for solo work another one: solo-coinbase.ts)
  *
  * The salt is the job's number, so no two jobs of this pool ever have the same coinbase: work cannot repeat when a
  * reorganisation brings a tip back, nor after a restart. Everything after the height is pushed as data, so that no
