@@ -105,6 +105,7 @@ async function writeJournal(workers: number): Promise<{ directory: string; end: 
           hash,
           height: 800_000,
           protocol: "v1",
+          scheme: "pplns",
           block: false,
         } as const;
         journal.append({ ...record, ...miner }, made === last ? done : undefined);

@@ -64,6 +64,7 @@ const record: ShareRecord = {
   target: assignment.target,
   height: 900_000,
   protocol: "v1",
+  scheme: "pplns",
   block: false,
   account,
   worker,
@@ -215,7 +216,7 @@ function openLane(journal: Pick<Journal, "appendRun">): ShareLane {
   const options = { addon, seen, jobs, journal, clock: systemClock, ntimeAheadSeconds: 7_000, counters };
   const lane = createNativeIntake(options).createLane();
   const id = { number: job.data.number, variant: 0 };
-  lane.grant({ id, job, assignment, extranonce1: 1, versionMask: 0, user, account, worker });
+  lane.grant({ id, job, assignment, extranonce1: 1, versionMask: 0, user, account, worker, scheme: "pplns" });
   return lane;
 }
 

@@ -20,6 +20,7 @@ const std::vector<JobName> kNames = {{1, 0}, {1, 1}, {2, 0}, {0x1234567890, 0xff
 
 /// In front of the text; one byte decides about each thing.
 struct Setting {
+  /// Its bits say as well which jobs are solo.
   std::uint8_t maxEntries;
   std::size_t journalRoom;
   std::size_t answerRoom;
@@ -125,15 +126,17 @@ class Reading {
     const std::uint32_t tag = setting_.tags >> place & 1;
     const Lane::Terms terms = {{1, 2, 3, 4}, 0x1fffe000};
     const bool elsewhere = (salt & 0x40) != 0;
-    lane_.GrantJob(terms, {name, Prepare(job, place, elsewhere), target, {9}, 800'000, tag});
+    const bool solo = (setting_.maxEntries >> place & 1) != 0;
+    lane_.GrantJob(terms, {name, Prepare(job, place, elsewhere), target, {9}, 800'000, solo, tag});
     std::erase_if(jobs_, [&name](const Granted& granted) { return granted.name == name; });
-    jobs_.push_back({name, job, target, tag});
+    jobs_.push_back({name, job, target, solo, tag});
   }
 
   struct Granted {
     JobName name;
     PlainJob job;
     Hash target;
+    bool solo;
     std::uint32_t tag;
   };
 
@@ -238,6 +241,7 @@ class Reading {
                                 .target = seen.granted->target,
                                 .work = work,
                                 .height = 800'000,
+                                .solo = seen.granted->solo,
                                 .account = seen.account,
                                 .worker = seen.worker};
     std::vector<std::uint8_t> bytes(ShareRecordLength(record.account, record.worker));

@@ -34,14 +34,17 @@ void AppendRecord(Journal& journal, Input& input, std::uint64_t sequence, bool& 
   const std::array<std::uint8_t, 16> work = {target[0]};
   const std::string account = Name(input);
   const std::string worker = Name(input);
+  const std::uint64_t timeMs = 1'700'000'000'000 + input.UpTo(40'000) * 10;
+  const std::uint32_t height = input.Word();
   const ShareRecord record = {.epoch = kEpoch,
                               .sequence = sequence,
                               .index = 0,
-                              .timeMs = 1'700'000'000'000 + input.UpTo(40'000) * 10,
+                              .timeMs = timeMs,
                               .hash = hash,
                               .target = target,
                               .work = work,
-                              .height = input.Word(),
+                              .height = height,
+                              .solo = height % 2 == 1,
                               .account = account,
                               .worker = worker};
   std::vector<std::uint8_t> bytes(ShareRecordLength(account, worker));
@@ -94,10 +97,11 @@ void CheckSurvey(const RecordSurvey& survey, const Journal& journal, std::size_t
   CHECK(std::ranges::all_of(shares, [](std::uint32_t left) { return left == 0; }));
 }
 
-/// What shares of a group have in common: names, target and work.
+/// What shares of a group have in common: names, scheme, target and work.
 std::string KeyOf(Bytes record) {
   std::string key(record.begin() + 72, record.begin() + 120);
   key.append(record.begin() + 27, record.begin() + 29);
+  key.push_back(static_cast<char>(record[26] & 2));
   return key.append(record.begin() + kRecordFixedLength, record.end());
 }
 

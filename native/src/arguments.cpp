@@ -53,6 +53,11 @@ std::uint32_t RequireUint32(const Napi::Value& value, const char* name) {
   return static_cast<std::uint32_t>(RequireInteger(value, name, 0, 0xffffffff));
 }
 
+bool RequireBoolean(const Napi::Value& value, const char* name) {
+  if (value.IsEmpty() || !value.IsBoolean()) throw ArgumentError(std::string(name) + " must be a boolean");
+  return value.As<Napi::Boolean>();
+}
+
 Napi::Object RequireObject(const Napi::Value& value, const char* name) {
   if (value.IsEmpty() || !value.IsObject()) throw ArgumentError(std::string(name) + " must be an object");
   return value.As<Napi::Object>();

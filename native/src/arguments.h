@@ -36,6 +36,7 @@ inline constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
 /// A whole number from `min` to `max`, both at most kMaxSafeInteger.
 std::uint64_t RequireInteger(const Napi::Value& value, const char* name, std::uint64_t min, std::uint64_t max);
 std::uint32_t RequireUint32(const Napi::Value& value, const char* name);
+bool RequireBoolean(const Napi::Value& value, const char* name);
 
 Napi::Object RequireObject(const Napi::Value& value, const char* name);
 /// A property of a checked object; undefined if the object lacks it.

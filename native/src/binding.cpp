@@ -16,7 +16,7 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 3;
+constexpr std::uint32_t kInterfaceVersion = 4;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 

@@ -102,6 +102,7 @@ Napi::Value CallGrant(const Napi::CallbackInfo& info) {
   const Napi::Value target = Property(grant, "target");
   const Napi::Value work = Property(grant, "work");
   const Napi::Value height = Property(grant, "height");
+  const Napi::Value solo = Property(grant, "solo");
   const Napi::Value tag = Property(grant, "tag");
 
   Lane::Terms terms = {.extranonce1 = {}, .versionMask = RequireUint32(versionMask, "grant.versionMask")};
@@ -113,6 +114,7 @@ Napi::Value CallGrant(const Napi::CallbackInfo& info) {
       .target = {},
       .work = {},
       .height = RequireUint32(height, "grant.height"),
+      .solo = RequireBoolean(solo, "grant.solo"),
       .tag = RequireUint32(tag, "grant.tag"),
   };
   CopyBytes(job.target, RequireFixed<32>(target, "grant.target"));

@@ -164,6 +164,7 @@ class Judgement {
         .target = job.target,
         .work = job.work,
         .height = job.height,
+        .solo = job.solo,
         .account = entry.worker->account,
         .worker = entry.worker->worker,
     };

@@ -32,6 +32,8 @@ class Lane {
     /// Credited for a share: u128, little-endian.
     std::array<std::uint8_t, 16> work;
     std::uint32_t height;
+    /// Whether shares are of solo work: their records say so.
+    bool solo;
     /// JavaScript's name for target and difficulty, given back with each run of accepted shares.
     std::uint32_t tag;
   };

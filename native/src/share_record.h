@@ -23,6 +23,8 @@ struct ShareRecord {
   /// u128, little-endian.
   FixedBytes<16> work;
   std::uint32_t height;
+  /// Of work that paid the miner's own address: it counts in no window.
+  bool solo;
   std::string_view account;
   std::string_view worker;
 };

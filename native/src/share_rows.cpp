@@ -16,6 +16,7 @@ struct At {
 constexpr std::uint8_t kShare = 1;
 constexpr std::uint8_t kBlock = 2;
 constexpr std::uint8_t kBlockFlag = 1;
+constexpr std::uint8_t kSoloFlag = 2;
 /// In the year 2255: its microseconds are still exact in JavaScript's numbers, by which the reference computes.
 constexpr std::uint64_t kMaxTimeMs = 9'000'000'000'000;
 constexpr std::uint64_t kMinuteMs = 60'000;
@@ -34,11 +35,13 @@ Bytes WholeRecord(Bytes bytes) {
 
 bool IsUsual(Bytes record) {
   if (Le64At(record, At::kTime) > kMaxTimeMs) return false;
-  if (record[At::kKind] == kBlock) return true;
-  return record[At::kKind] == kShare && (record[At::kProtocol] == 1 || record[At::kProtocol] == 2);
+  const std::uint8_t flags = record[At::kFlags];
+  if (record[At::kKind] == kBlock) return (flags & ~kSoloFlag) == 0;
+  return record[At::kKind] == kShare && (record[At::kProtocol] == 1 || record[At::kProtocol] == 2) &&
+         (flags & ~(kBlockFlag | kSoloFlag)) == 0;
 }
 
-/// Groups by what their records have in common: names (and how long each is), target and work. Open addressing, at most
+/// Groups by what their records have in common: names (and how long each is), scheme, target and work. Open addressing, at most
 /// half full.
 class Groups {
  public:
@@ -68,7 +71,7 @@ class Groups {
 
   std::uint64_t HashOf(Bytes record) const {
     constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
-    std::uint64_t hash = seed_ ^ record[At::kNames];
+    std::uint64_t hash = seed_ ^ (record[At::kNames] | std::uint64_t{SchemeOf(record)} << 8);
     const auto add = [&](std::size_t from, std::size_t to) {
       for (std::size_t at = from; at < to; at += 8) hash = Mix(hash ^ Le64At(record, at), seed_ + at) + kOdd;
     };
@@ -77,11 +80,13 @@ class Groups {
     return hash;
   }
 
+  static std::uint8_t SchemeOf(Bytes record) { return record[At::kFlags] & kSoloFlag; }
+
   static bool IsSame(Bytes record, Bytes other) {
     const auto equal = [&](std::size_t from, std::size_t to) {
       return std::memcmp(record.data() + from, other.data() + from, to - from) == 0;
     };
-    return equal(At::kNames, At::kNames + 2) && equal(At::kTarget, At::kHeight) && equal(At::kText, record.size());
+    return SchemeOf(record) == SchemeOf(other) && equal(At::kNames, At::kNames + 2) && equal(At::kTarget, At::kHeight) && equal(At::kText, record.size());
   }
 
   Bytes bytes_;

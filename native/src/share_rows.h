@@ -8,7 +8,7 @@
 namespace penstock {
 
 /// What a batch of journal records says, without an object for each: shares that agree in all but hash, time, height,
-/// protocol and block flag are a group; shares of one group in one minute are counted together.
+/// protocol and block flag (so also in their scheme) are a group; shares of one group in one minute are counted together.
 struct RecordSurvey {
   /// Shares of one minute that follow each other, or one block record (parts == 0).
   struct Run {

@@ -1,6 +1,6 @@
 /** Addresses: whose chain they belong to, and the output script that pays them. */
 import * as secp256k1 from "@bitcoinerlab/secp256k1";
-import { address as codec, initEccLib, payments } from "bitcoinjs-lib";
+import { address as codec, initEccLib, networks, payments } from "bitcoinjs-lib";
 
 // Taproot addresses hold a point; without the curve bitcoinjs-lib cannot tell whether anyone could spend it.
 initEccLib(secp256k1);
@@ -34,6 +34,18 @@ export function parseAddress(text: string, chain: Chain): ParsedAddress {
   if (text.length === 0) return refuse("malformed", "There is no address.");
   if (text.length > maxLength) return refuse("malformed", "This is too long for a Bitcoin address.");
   return looksLikeBech32(text) ? parseBech32(text, chain) : parseBase58(text, chain);
+}
+
+/** The address that an output script pays, spelt as parseAddress does; undefined if it is none of those kinds. */
+export function addressOf(script: Uint8Array, chain: Chain): string | undefined {
+  const text = attempt(() => codec.fromOutputScript(script, networkOf(chain)));
+  const parsed = text === undefined ? undefined : parseAddress(text, chain);
+  return parsed?.ok ? parsed.address : undefined;
+}
+
+function networkOf(chain: Chain) {
+  if (chain === "mainnet") return networks.bitcoin;
+  return chain === "regtest" ? networks.regtest : networks.testnet;
 }
 
 function parseBech32(text: string, chain: Chain): ParsedAddress {

@@ -7,7 +7,13 @@ import { toHex } from "../bitcoin/bytes.ts";
 import { displayHash } from "../bitcoin/hash.ts";
 import { loadConfig } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
-import { type Finding, type JournalRecord, type Position, verifyJournal } from "../journal/index.ts";
+import {
+  type BlockRecord,
+  type Finding,
+  type JournalRecord,
+  type Position,
+  verifyJournal,
+} from "../journal/index.ts";
 import type { Addon } from "../native/addon.ts";
 import { loadAddon } from "../native/index.ts";
 
@@ -142,7 +148,7 @@ function toLine(record: JournalRecord, position: Position): object {
   const { kind, hash, height, account, worker } = record;
   const common = { ...position, kind, time: new Date(record.timeMs).toISOString(), hash: displayHash(hash) };
   if (record.kind === "share") {
-    const { target, protocol, block } = record;
+    const { target, protocol, block, scheme } = record;
     const bigEndian = toHex(Uint8Array.from(target.bytes).reverse());
     return {
       ...common,
@@ -153,18 +159,26 @@ function toLine(record: JournalRecord, position: Position): object {
       height,
       protocol,
       block,
+      scheme,
     };
   }
-  const { previousHash, bits, rewardSats, feeMillionths, windowThousandths } = record;
+  const { previousHash, bits, rewardSats, scheme } = record;
   return {
     ...common,
     previousHash: displayHash(previousHash),
     height,
     bits: bits.toString(16).padStart(8, "0"),
     rewardSats: String(rewardSats),
-    feeMillionths,
-    windowThousandths,
+    scheme,
+    ...termsOf(record),
     account,
     worker,
   };
+}
+
+/** What the block's credit is computed by. */
+function termsOf(block: BlockRecord): object {
+  if (block.scheme === "solo") return { feeSats: String(block.feeSats) };
+  const { feeMillionths, windowThousandths } = block;
+  return { feeMillionths, windowThousandths };
 }

@@ -6,6 +6,7 @@ import {
   type Balance,
   balances,
   feeAccount,
+  type Rewards,
   recompute,
   shareLines,
   statementLines,
@@ -27,8 +28,8 @@ const usage = `penstock ledger VERB [--config FILE] [--json]
 
 shares             final share records, one line of JSON each
 balances           what each account has, immature and payable, in satoshi
-statement ACCOUNT  the movements of an account and its balance after each; ACCOUNT is a payout
-                   address or "${feeAccount}"
+statement ACCOUNT  the movements of an account and its balance after each, and what the coinbases of
+                   its solo blocks paid; ACCOUNT is a payout address or "${feeAccount}"
 recompute          rebuilds PPLNS and balances from journals, order log and chain alone and prints
                    the differences to the database; exit code 0 only if there are none
 
@@ -104,7 +105,7 @@ async function printBalances(request: Request, { databaseUrl }: LedgerContext, i
       [account, immatureSats, payableSats, totalSats].map(String),
     );
     await print(io.stdout, table([heading, ...lines]));
-    await print(io.stdout, `rewards of ${rewards.blocks} blocks in the chain: ${rewards.sats} sat\n`);
+    await print(io.stdout, rewardsText(rewards));
   }
   if (totalOf(total) === rewards.sats) return 0;
   const difference = totalOf(total) - rewards.sats;
@@ -113,6 +114,13 @@ async function printBalances(request: Request, { databaseUrl }: LedgerContext, i
     `The balances differ from the rewards by ${difference} sat; see \`penstock ledger recompute\`.\n`,
     1,
   );
+}
+
+/** What solo miners were paid by their blocks' coinbases is no reward of the pool's. */
+function rewardsText({ blocks, sats, soloBlocks, soloSats }: Rewards): string {
+  const solo =
+    soloBlocks === 0 ? "" : `paid in the coinbases of ${soloBlocks} solo blocks: ${soloSats} sat\n`;
+  return `rewards of ${blocks} blocks in the chain: ${sats} sat\n${solo}`;
 }
 
 function totalOf({ immatureSats, payableSats }: Balance): bigint {
@@ -129,7 +137,16 @@ function table(rows: readonly (readonly string[])[]): string {
 
 async function printStatement(request: Request, { databaseUrl }: LedgerContext, io: Io): Promise<number> {
   return withSnapshot(databaseUrl, async (client) => {
-    const heading = ["time", "movement", "height", "immature", "balance", "payable", "balance"];
+    const heading = [
+      "time",
+      "movement",
+      "height",
+      "immature",
+      "balance",
+      "payable",
+      "balance",
+      "paid in coinbase",
+    ];
     if (!request.json) await print(io.stdout, statementRow(heading));
     for await (const lines of statementLines(client, request.account)) {
       const texts = request.json
@@ -143,6 +160,7 @@ async function printStatement(request: Request, { databaseUrl }: LedgerContext, 
               line.immatureBalanceSats,
               signed(line.payableSats),
               line.payableBalanceSats,
+              line.paidInCoinbaseSats,
             ]),
           );
       await print(io.stdout, texts.join(""));

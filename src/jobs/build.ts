@@ -34,6 +34,7 @@ export function buildJob(
     coinbase1: coinbase.coinbase1,
     coinbase2: coinbase.coinbase2,
     witness: coinbase.witness,
+    witnessCommitment: template.witnessCommitment,
     merkleBranch: addon.merkleBranch(template.transactions.txids),
     transactionCount: template.transactions.count,
     rewardSats: template.rewardSats,

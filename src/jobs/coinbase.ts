@@ -5,6 +5,7 @@
  *               | height (BIP 34) | node's auxiliary bytes | tag | push of 17 bytes: salt (5)
  *   (miner)     extranonce1 (4), extranonce2 (8)
  *   coinbase2   sequence | outputs: the reward's split, then the witness commitment | lock time
+ *               (for solo work another one: solo-coinbase.ts)
  *
  * The salt is the job's number, so no two jobs of this pool ever have the same coinbase: work cannot repeat when a
  * reorganisation brings a tip back, nor after a restart. Everything after the height is pushed as data, so that no
@@ -14,18 +15,22 @@
  * proposal). Every release of Bitcoin Core and Knots accepts that, and Core mines so itself since 30.
  */
 import { coinbaseWitnessBytes, type Output } from "../bitcoin/block.ts";
-import { encodeVarint, u32LittleEndian, u64LittleEndian } from "../bitcoin/bytes.ts";
+import { encodeVarint, u32LittleEndian } from "../bitcoin/bytes.ts";
 import { headerLength } from "../bitcoin/header.ts";
 import { coinbaseScriptLength, legacySigops, pushData, pushHeight } from "../bitcoin/script.ts";
 import { PoolError } from "../errors.ts";
 import type { Template } from "../template/template.ts";
+import { encodeCoinbase2, pplnsSequence } from "./coinbase-outputs.ts";
 import { extranonce1Length, extranonce2Length } from "./job.ts";
 import { checkRewardSplit, type RewardSplit, splitReward } from "./reward-split.ts";
+import { type SoloTerms, soloCoinbase2, soloOutputs } from "./solo-coinbase.ts";
 
 export interface CoinbaseSpec {
   /** Who made the block, readable in it; UTF-8, at most `maxTagBytes`. */
   readonly tag: string;
   readonly split: RewardSplit;
+  /** Set where miners may work solo: then every template must have room for a coinbase of theirs, too. */
+  readonly solo?: SoloTerms | undefined;
 }
 
 /** What of a template the coinbase depends on. */
@@ -61,7 +66,6 @@ export const maxCoinbaseBytes = 750;
 export const saltLength = 5;
 
 const version = 2;
-const sequence = 0xfffffffe;
 const witnessScaleFactor = 4;
 const extranonceLength = extranonce1Length + extranonce2Length;
 
@@ -72,6 +76,7 @@ const extranonceLength = extranonce1Length + extranonce2Length;
 export function checkCoinbaseSpec(spec: CoinbaseSpec): void {
   checkTag(spec.tag);
   checkRewardSplit(spec.split);
+  if (spec.solo !== undefined) checkRewardSplit(spec.solo.split);
   buildCoinbase(worstTemplate, spec, Buffer.alloc(saltLength));
 }
 
@@ -85,12 +90,9 @@ export function buildCoinbase(
   spec: CoinbaseSpec,
   salt: Uint8Array,
 ): CoinbaseParts {
-  const { witnessCommitment, height } = template;
+  const { witnessCommitment } = template;
   const script = inputScript(template, spec.tag, salt);
   const rewards = splitReward(template.rewardSats, spec.split);
-  assertSum(rewards, template.rewardSats);
-  const outputs =
-    witnessCommitment === undefined ? rewards : [...rewards, { valueSats: 0n, script: witnessCommitment }];
 
   const coinbase1 = Buffer.concat([
     u32LittleEndian(version),
@@ -99,22 +101,55 @@ export function buildCoinbase(
     encodeVarint(script.length + extranonceLength),
     script,
   ]);
-  const coinbase2 = Buffer.concat([
-    u32LittleEndian(sequence),
-    encodeVarint(outputs.length),
-    ...outputs.flatMap(encodeOutput),
-    u32LittleEndian(Math.max(0, height - 1)),
+  const coinbase2 = encodeCoinbase2({ ...template, sequence: pplnsSequence, outputs: rewards });
+  const weight = weightOf(template, coinbase1, coinbase2);
+  const fixedSigops = sigopsOf([
+    Buffer.concat([script, Buffer.alloc(extranonceLength)]),
+    witnessCommitment ?? Buffer.alloc(0),
   ]);
-  const strippedBytes = coinbase1.length + extranonceLength + coinbase2.length;
-  const witness = witnessCommitment !== undefined;
-  const weight = strippedBytes * witnessScaleFactor + (witness ? coinbaseWitnessBytes : 0);
-  const inputSigops = legacySigops(Buffer.concat([script, Buffer.alloc(extranonceLength)]));
-  const sigops = outputs.reduce((sum, output) => sum + legacySigops(output.script), inputSigops);
+  const sigops = fixedSigops + sigopsOf(rewards.map(scriptOf));
 
-  checkSize(strippedBytes);
+  checkSize(coinbase1.length + extranonceLength + coinbase2.length);
   checkWeight(template, weight);
   checkSigops(template, sigops);
-  return { coinbase1, coinbase2, witness, weight, sigops };
+  if (spec.solo !== undefined) checkSolo(template, spec.solo, coinbase1, fixedSigops);
+  return { coinbase1, coinbase2, witness: witnessCommitment !== undefined, weight, sigops };
+}
+
+/**
+ * Whether a solo miner's coinbase has room in this template, whoever the miner is: of all that parseAddress takes, P2WSH
+ * and P2TR have the longest script, P2PKH the only one with a signature operation.
+ */
+function checkSolo(
+  template: CoinbaseTemplate,
+  terms: SoloTerms,
+  coinbase1: Uint8Array,
+  fixedSigops: number,
+): void {
+  checkWeight(template, weightOf(template, coinbase1, soloCoinbase2(template, longestPayee, terms)));
+  const outputs = soloOutputs(template.rewardSats, costliestPayee, terms);
+  checkSigops(template, fixedSigops + sigopsOf(outputs.map(scriptOf)));
+}
+
+const longestPayee = Buffer.concat([Buffer.of(0x00, 32), Buffer.alloc(32)]);
+const costliestPayee = Buffer.concat([Buffer.of(0x76, 0xa9, 20), Buffer.alloc(20), Buffer.of(0x88, 0xac)]);
+
+/** In the block, with its witness. */
+function weightOf(
+  { witnessCommitment }: CoinbaseTemplate,
+  coinbase1: Uint8Array,
+  coinbase2: Uint8Array,
+): number {
+  const strippedBytes = coinbase1.length + extranonceLength + coinbase2.length;
+  return strippedBytes * witnessScaleFactor + (witnessCommitment === undefined ? 0 : coinbaseWitnessBytes);
+}
+
+function sigopsOf(scripts: readonly Uint8Array[]): number {
+  return scripts.reduce((sum, script) => sum + legacySigops(script), 0);
+}
+
+function scriptOf({ script }: Output): Uint8Array {
+  return script;
 }
 
 const nullOutpoint = Buffer.concat([Buffer.alloc(32), Buffer.alloc(4, 0xff)]);
@@ -143,21 +178,6 @@ function inputScript(template: CoinbaseTemplate, tag: string, salt: Uint8Array):
 
 function pushUnlessEmpty(data: Uint8Array): Uint8Array {
   return data.length === 0 ? data : pushData(data);
-}
-
-function encodeOutput({ valueSats, script }: Output): Uint8Array[] {
-  return [u64LittleEndian(valueSats), encodeVarint(script.length), script];
-}
-
-/** A block that claims less than it may is valid and the difference is gone for ever; one that claims more is not. */
-function assertSum(outputs: readonly Output[], rewardSats: bigint): void {
-  const sum = outputs.reduce((total, { valueSats }) => total + valueSats, 0n);
-  if (sum === rewardSats) return;
-  throw new PoolError(
-    "COINBASE_SUM_WRONG",
-    `The coinbase's outputs sum to ${sum} satoshi instead of ${rewardSats}.`,
-    "This is a bug; please report it.",
-  );
 }
 
 function checkTag(tag: string): void {

@@ -25,6 +25,8 @@ export interface JobData {
   readonly coinbase2: Uint8Array;
   /** Whether the block's coinbase carries the 32-byte witness reserved value (BIP 141). */
   readonly witness: boolean;
+  /** That commitment's output script, if there is one. */
+  readonly witnessCommitment: Uint8Array | undefined;
   /** 32 bytes each, from the deepest level up. */
   readonly merkleBranch: readonly Uint8Array[];
   /** Without the coinbase. */

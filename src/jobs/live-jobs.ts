@@ -47,7 +47,7 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
 
   function add(data: JobData): LiveJob {
     assertOrder(data, current?.data);
-    const job = { data, prepared: addon.prepareJob(nativeForm(data)) };
+    const job = { data, prepared: prepare(addon, data) };
     jobs.set(data.number, job);
     const isNewTip = data.tipNumber !== current?.data.tipNumber;
     current = job;
@@ -91,8 +91,8 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
   };
 }
 
-function nativeForm(data: JobData) {
-  return {
+export function prepare(addon: Pick<Addon, "prepareJob">, data: JobData): PreparedJob {
+  return addon.prepareJob({
     version: data.version,
     previousHash: data.previousHash,
     bits: data.bits,
@@ -102,7 +102,7 @@ function nativeForm(data: JobData) {
     merkleBranch: Buffer.concat(data.merkleBranch),
     networkTarget: targetFromBits(data.bits).bytes,
     tipNumber: data.tipNumber,
-  };
+  });
 }
 
 function assertOrder(next: JobData, current: JobData | undefined): void {

@@ -9,15 +9,17 @@ import {
   maxTextBytes,
   readU64,
   recordBytes,
+  soloVersion,
   writeU64,
 } from "./format.ts";
-import type { BlockRecord, JournalRecord, ShareRecord } from "./record.ts";
+import type { BlockRecord, JournalRecord, Scheme, ShareRecord } from "./record.ts";
 
 const shareKind = 1;
 const blockKind = 2;
 const endKind = 3;
 const protocols = ["v1", "v2"] as const;
 const blockFlag = 1;
+const soloFlag = 2;
 
 /** What stands around a record. */
 export interface Frame {
@@ -65,7 +67,7 @@ export function encodeRecord(
 function encodeShare(bytes: Buffer, offset: number, record: ShareRecord): void {
   bytes[offset + 24] = shareKind;
   bytes[offset + 25] = record.protocol === "v1" ? 1 : 2;
-  bytes[offset + 26] = record.block ? blockFlag : 0;
+  bytes[offset + 26] = (record.block ? blockFlag : 0) | (record.scheme === "solo" ? soloFlag : 0);
   copy(bytes, offset + 72, record.target.bytes, 32);
   copy(bytes, offset + 104, record.target.workBytes, 16);
   bytes.writeUInt32LE(record.height, offset + 120);
@@ -75,11 +77,15 @@ function encodeShare(bytes: Buffer, offset: number, record: ShareRecord): void {
 function encodeBlock(bytes: Buffer, offset: number, record: BlockRecord): void {
   bytes[offset + 24] = blockKind;
   bytes[offset + 25] = 0;
-  bytes[offset + 26] = 0;
+  bytes[offset + 26] = record.scheme === "solo" ? soloFlag : 0;
   copy(bytes, offset + 72, record.previousHash, 32);
   bytes.writeBigUInt64LE(record.rewardSats, offset + 104);
   bytes.writeUInt32LE(record.height, offset + 112);
   bytes.writeUInt32LE(record.bits, offset + 116);
+  if (record.scheme === "solo") {
+    bytes.writeBigUInt64LE(record.feeSats, offset + 120);
+    return;
+  }
   bytes.writeUInt32LE(record.feeMillionths, offset + 120);
   bytes.writeUInt32LE(record.windowThousandths, offset + 124);
 }
@@ -143,16 +149,26 @@ export function isEndMarkAt(bytes: Buffer, offset: number): boolean {
 
 /**
  * The record at `offset`, which validRecordAt has found valid. Its hashes are views on `bytes`.
+ * @param version of the segment's header.
  * @throws PoolError JOURNAL_RECORD_INVALID if its checksum matches and its content is still no record's: never by
  * damage, only by a fault in the program that wrote it.
  */
-export function decodeRecord(bytes: Buffer, offset: number, targets: TargetCache): JournalRecord {
+export function decodeRecord(
+  bytes: Buffer,
+  offset: number,
+  targets: TargetCache,
+  version: number,
+): JournalRecord {
   const accountLength = bytes[offset + 27]!;
   const workerLength = bytes[offset + 28]!;
   const kind = bytes[offset + 24]!;
   if (bytes.readUInt32LE(offset + 4) !== recordBytes(accountLength, workerLength)) {
     throw invalidRecord(bytes, offset, "its length is not that of its strings");
   }
+  if (kind !== shareKind && kind !== blockKind) {
+    throw invalidRecord(bytes, offset, `its kind ${kind} is unknown`);
+  }
+  const scheme = schemeAt(bytes, offset, kind, version);
   const text = offset + fixedBytes;
   const account = bytes.toString("utf8", text, text + accountLength);
   const worker = bytes.toString("utf8", text + accountLength, text + accountLength + workerLength);
@@ -165,22 +181,38 @@ export function decodeRecord(bytes: Buffer, offset: number, targets: TargetCache
     if (target === undefined) throw invalidRecord(bytes, offset, "its work is not that of its target");
     const height = bytes.readUInt32LE(offset + 120);
     const block = (bytes[offset + 26]! & blockFlag) !== 0;
-    return { kind: "share", timeMs, hash, target, height, protocol, block, account, worker };
+    return { kind: "share", timeMs, hash, target, height, protocol, block, scheme, account, worker };
   }
-  if (kind !== blockKind) throw invalidRecord(bytes, offset, `its kind ${kind} is unknown`);
-  return {
-    kind: "block",
+  const block = {
+    kind: "block" as const,
     timeMs,
     hash,
     previousHash: bytes.subarray(offset + 72, offset + 104),
     height: bytes.readUInt32LE(offset + 112),
     bits: bytes.readUInt32LE(offset + 116),
     rewardSats: bytes.readBigUInt64LE(offset + 104),
-    feeMillionths: bytes.readUInt32LE(offset + 120),
-    windowThousandths: bytes.readUInt32LE(offset + 124),
     account,
     worker,
   };
+  if (scheme === "solo") {
+    const feeSats = bytes.readBigUInt64LE(offset + 120);
+    if (feeSats > block.rewardSats) throw invalidRecord(bytes, offset, "its fee is more than its reward");
+    return { ...block, scheme, feeSats };
+  }
+  return {
+    ...block,
+    scheme,
+    feeMillionths: bytes.readUInt32LE(offset + 120),
+    windowThousandths: bytes.readUInt32LE(offset + 124),
+  };
+}
+
+/** Flags that this kind of record cannot have mean something that must not be passed over. */
+function schemeAt(bytes: Buffer, offset: number, kind: number, version: number): Scheme {
+  const flags = bytes[offset + 26]!;
+  const known = (kind === shareKind ? blockFlag : 0) | (version >= soloVersion ? soloFlag : 0);
+  if ((flags & ~known) !== 0) throw invalidRecord(bytes, offset, `its flags ${flags} are unknown`);
+  return (flags & soloFlag) === 0 ? "pplns" : "solo";
 }
 
 function invalidRecord(bytes: Buffer, offset: number, what: string): PoolError {

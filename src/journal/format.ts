@@ -1,5 +1,6 @@
 /**
- * The bytes of a journal. Version 1; all integers little-endian, all offsets in bytes.
+ * The bytes of a journal. Version 2; all integers little-endian, all offsets in bytes. Version 1 knew no solo work: it is
+ * the same but for the flag and the fee that say so, and is still read.
  *
  *   <journal.directory>/<node>/
  *     lock                                   held while somebody writes
@@ -17,7 +18,7 @@
  *    20  previous epoch     u32               20  epoch          u32   ties the record to its segment
  *    24  first sequence     u64               24  kind           u8    1 share, 2 block, 3 end mark
  *    32  previous sequence  u64               25  protocol       u8    share: 1 or 2
- *    40  created            u64  wall ms      26  flags          u8    share: 1 = block
+ *    40  created            u64  wall ms      26  flags          u8    share: 1 = block, 2 = solo; block: 2 = solo
  *    48  length of node     u32               27  account length u8
  *    52  node, zero-padded  64                28  worker length  u8
  *   116  zeros               8                29  zeros           3
@@ -29,8 +30,11 @@
  *                                            104  work       u128    | 104  reward               u64 sat
  *                                                                    | 112  height               u32
  *                                                                    | 116  bits                 u32
+ *                                                                    |      pplns
  *                                            120  height     u32     | 120  fee                  u32 millionths
  *                                            124  zeros      u32     | 124  window               u32 thousandths
+ *                                                                    |      solo
+ *                                                                    | 120  fee                  u64 sat
  *                                            128  account, worker: UTF-8, together zero-padded to 8
  *
  * Previous epoch and sequence name the record that stands before the segment's first one (0, 0 if there is none):
@@ -50,7 +54,10 @@ import type { Durability, SequencePosition } from "./record.ts";
 /** CRC-32C of data[start, end): the native addon's. */
 export type Crc32c = (data: Uint8Array, start: number, end: number) => number;
 
-export const formatVersion = 1;
+export const formatVersion = 2;
+/** The first version with solo work; before it nobody could ask for that. */
+export const soloVersion = 2;
+const oldestVersion = 1;
 export const headerBytes = 128;
 export const endMarkBytes = 32;
 /** A share or block record without its strings. */
@@ -75,6 +82,11 @@ export interface SegmentHeader {
   readonly previous: SequencePosition;
   readonly durability: Durability;
   readonly createdMs: number;
+}
+
+/** A header as it was found. */
+export interface StoredHeader extends SegmentHeader {
+  readonly version: number;
 }
 
 export function segmentName({
@@ -117,7 +129,7 @@ export function encodeHeader(header: SegmentHeader, crc32c: Crc32c): Buffer {
  * @throws PoolError JOURNAL_FORMAT_NEWER for a segment of a later version, JOURNAL_DAMAGED for anything else that is
  * not a header: it was durable before the segment got its name, so no crash leaves a bad one.
  */
-export function decodeHeader(bytes: Buffer, path: string, crc32c: Crc32c): SegmentHeader {
+export function decodeHeader(bytes: Buffer, path: string, crc32c: Crc32c): StoredHeader {
   if (bytes.length < headerBytes || !bytes.subarray(0, 8).equals(magic)) {
     throw headerDamaged(path, "it does not start as a journal segment does");
   }
@@ -129,10 +141,11 @@ export function decodeHeader(bytes: Buffer, path: string, crc32c: Crc32c): Segme
       "Run the Penstock version that wrote it, or a newer one.",
     );
   }
-  if (version !== formatVersion || bytes.readUInt32LE(124) !== crc32c(bytes, 0, 124)) {
+  if (version < oldestVersion || bytes.readUInt32LE(124) !== crc32c(bytes, 0, 124)) {
     throw headerDamaged(path, "the checksum of its header does not match");
   }
   return {
+    version,
     node: bytes.toString("latin1", 52, 52 + Math.min(bytes.readUInt32LE(48), maxNodeBytes)),
     epoch: bytes.readUInt32LE(16),
     firstSequence: readU64(bytes, 24),

@@ -16,8 +16,11 @@ export type {
   JournalBatch,
   JournalRecord,
   Position,
+  PplnsBlockRecord,
+  Scheme,
   SequencePosition,
   ShareRecord,
+  SoloBlockRecord,
 } from "./record.ts";
 export { lastPosition, type RecoverOptions, recoverJournal } from "./recover.ts";
 export type { Done, RunPlace } from "./run.ts";

@@ -7,7 +7,7 @@ import { decodeRecord, type TargetCache } from "./codec.ts";
 import type { BlockRecord, JournalBatch, JournalRecord, ShareRecord } from "./record.ts";
 
 /** What the shares of a group have in common. */
-export type ShareGroup = Pick<ShareRecord, "account" | "worker" | "target">;
+export type ShareGroup = Pick<ShareRecord, "account" | "worker" | "target" | "scheme">;
 
 /** In stream order: shares of one minute that follow each other, or a block. */
 export type Run =
@@ -55,6 +55,8 @@ export type Packer = Pick<Addon, "surveyRecords" | "writeShareRows">;
 export interface PackedSource {
   readonly node: string;
   readonly epoch: number;
+  /** Of the segment's header. */
+  readonly version: number;
   readonly packer: Packer;
   readonly targets: TargetCache;
 }
@@ -71,11 +73,11 @@ export function packRecords(
   first: number,
   maxRecords: number,
 ): PackedBatch | undefined {
-  const { node, epoch, packer, targets } = source;
+  const { node, epoch, version, packer, targets } = source;
   const survey = packer.surveyRecords(bytes, epoch, first, maxRecords);
   const { groupOf, shares, length } = survey;
   if (groupOf.length === 0) return undefined;
-  const decode = (offset: number) => decodeRecord(bytes, offset, targets);
+  const decode = (offset: number) => decodeRecord(bytes, offset, targets, version);
   const offsets = () => offsetsOf(bytes, groupOf.length);
   return {
     node,

@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { PoolError } from "../errors.ts";
 import type { Addon } from "../native/addon.ts";
 import { decodeRecord, isEndMarkAt, sequenceAt, TargetCache, validRecordAt } from "./codec.ts";
-import { type Crc32c, headerBytes, maxRecordBytes, type SegmentHeader } from "./format.ts";
+import { type Crc32c, headerBytes, maxRecordBytes, type StoredHeader } from "./format.ts";
 import { type PackedBatch, type Packer, packRecords } from "./packed.ts";
 import type { JournalBatch, JournalRecord, SequencePosition } from "./record.ts";
 import { crc32cOf } from "./recover.ts";
@@ -56,7 +56,7 @@ export interface JournalReader {
 /** The segment that is being read, and how far. */
 interface Cursor {
   readonly file: SegmentFile;
-  readonly header: SegmentHeader;
+  readonly header: StoredHeader;
   readonly handle: FileHandle;
   offset: number;
   /** Sequence of the record that stands, or will stand, at `offset`. */
@@ -115,22 +115,22 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
   }
 
   async function readObjects(at: Cursor, wanted: number): Promise<JournalBatch | undefined> {
-    const { epoch, node } = at.header;
+    const { epoch, node, version } = at.header;
     const first = at.sequence;
     const records: JournalRecord[] = [];
     await readStretch(at, wanted, crc32c, (bytes, offset) => {
-      records.push(decodeRecord(bytes, offset, targets));
+      records.push(decodeRecord(bytes, offset, targets, version));
     });
     if (records.length === 0) return undefined;
     return { node, epoch, first, last: at.sequence - 1, records };
   }
 
   async function readPacked(at: Cursor, wanted: number): Promise<PackedBatch | JournalBatch | undefined> {
-    const { epoch, node } = at.header;
+    const { epoch, node, version } = at.header;
     const size = Math.min(maxPackedBytes, sizeOf(wanted));
     if (room.length < size) room = Buffer.allocUnsafeSlow(size);
     const bytes = await readBytes(at, room.subarray(0, size));
-    const batch = packRecords(bytes, { node, epoch, packer: addon, targets }, at.sequence, wanted);
+    const batch = packRecords(bytes, { node, epoch, version, packer: addon, targets }, at.sequence, wanted);
     if (batch === undefined) return readObjects(at, wanted);
     at.offset += batch.length;
     at.sequence = batch.last + 1;
@@ -201,7 +201,7 @@ export function openJournalReader({ directory, addon }: JournalReaderOptions): J
     throw damaged(file.path, end, header.epoch, lastSequence + 1, to);
   }
 
-  async function moveTo(file: SegmentFile, header: SegmentHeader): Promise<Cursor> {
+  async function moveTo(file: SegmentFile, header: StoredHeader): Promise<Cursor> {
     await close();
     const handle = await open(file.path, "r").catch((cause) => {
       throw unreadable(file.path, cause);

@@ -9,6 +9,7 @@ import {
   headerBytes,
   parseSegmentName,
   type SegmentHeader,
+  type StoredHeader,
 } from "./format.ts";
 import type { SequencePosition } from "./record.ts";
 
@@ -33,7 +34,7 @@ export async function listSegments(directory: string): Promise<SegmentFile[]> {
 }
 
 /** @throws PoolError JOURNAL_DAMAGED, JOURNAL_FORMAT_NEWER, JOURNAL_UNREADABLE. */
-export async function readHeader(file: SegmentFile, crc32c: Crc32c): Promise<SegmentHeader> {
+export async function readHeader(file: SegmentFile, crc32c: Crc32c): Promise<StoredHeader> {
   return headerOf(file, await readBytes(file.path, headerBytes), crc32c);
 }
 
@@ -41,12 +42,12 @@ export async function readHeader(file: SegmentFile, crc32c: Crc32c): Promise<Seg
 export async function readSegment(
   file: SegmentFile,
   crc32c: Crc32c,
-): Promise<{ readonly header: SegmentHeader; readonly bytes: Buffer }> {
+): Promise<{ readonly header: StoredHeader; readonly bytes: Buffer }> {
   const bytes = await readBytes(file.path);
   return { header: headerOf(file, bytes, crc32c), bytes };
 }
 
-function headerOf(file: SegmentFile, bytes: Buffer, crc32c: Crc32c): SegmentHeader {
+function headerOf(file: SegmentFile, bytes: Buffer, crc32c: Crc32c): StoredHeader {
   const header = decodeHeader(bytes, file.path, crc32c);
   if (header.epoch === file.epoch && header.firstSequence === file.firstSequence) return header;
   throw new PoolError(

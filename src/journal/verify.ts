@@ -1,7 +1,7 @@
 import type { PoolError } from "../errors.ts";
 import type { Addon } from "../native/addon.ts";
 import { decodeRecord, TargetCache } from "./codec.ts";
-import type { Crc32c, SegmentHeader } from "./format.ts";
+import type { Crc32c, SegmentHeader, StoredHeader } from "./format.ts";
 import type { JournalRecord, Position, SequencePosition } from "./record.ts";
 import { crc32cOf, throwUnlessWhole } from "./recover.ts";
 import { type SegmentScan, scanSegment } from "./scan.ts";
@@ -57,7 +57,7 @@ export async function verifyJournal({ directory, addon, onRecord }: VerifyOption
       if (finding.segments > 0) checkChain(file.path, header, finding.last);
       finding.segments++;
       for (const [nth, offset] of offsets.entries()) {
-        const record = decodeRecord(bytes, offset, targets);
+        const record = decodeRecord(bytes, offset, targets, header.version);
         finding.records++;
         const sequence = header.firstSequence + nth;
         await onRecord?.(record, { node: header.node, epoch: header.epoch, sequence });
@@ -74,7 +74,7 @@ export async function verifyJournal({ directory, addon, onRecord }: VerifyOption
 }
 
 interface ScannedSegment {
-  readonly header: SegmentHeader;
+  readonly header: StoredHeader;
   readonly bytes: Buffer;
   readonly scan: SegmentScan;
   readonly offsets: readonly number[];

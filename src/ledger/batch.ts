@@ -81,8 +81,8 @@ function ofPacked(given: PackedBatch): Batch {
     days,
     blocks,
     copyBody: (journal, workerOf, room) => {
-      const fields = groups.map(({ account, worker, target }) =>
-        groupFields(target, epoch, workerOf(account, worker), journal),
+      const fields = groups.map(({ account, worker, target, scheme }) =>
+        groupFields(target, epoch, workerOf(account, worker), journal, scheme),
       );
       return given.copyBody(fields, groupColumns, room);
     },

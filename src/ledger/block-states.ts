@@ -2,7 +2,15 @@
 import type { ClientBase } from "pg";
 import type { BlockState, FollowedBlock } from "../blocks/state.ts";
 import { PoolError } from "../errors.ts";
-import { type BlockCredits, type Entry, entriesOf, movementsBetween, standingOf } from "./books.ts";
+import type { Scheme } from "../journal/record.ts";
+import {
+  type BlockCredits,
+  type Entry,
+  entriesOf,
+  movementsBetween,
+  paidToPool,
+  standingOf,
+} from "./books.ts";
 import { statement } from "./sql.ts";
 
 const selectBlocks = statement("select-blocks");
@@ -40,6 +48,7 @@ export async function moveBlock(
   const { rows } = await client.query<{
     state: BlockState;
     movements: number;
+    scheme: Scheme;
     reward_sats: string;
     fee_sats: string;
   }>(lockBlock, [hash]);
@@ -53,7 +62,9 @@ export async function moveBlock(
   let number = block.movements;
   const kinds = movementsBetween(standingOf(block.state), standingOf(state));
   if (kinds.length > 0) {
-    const credits = await creditsOfBlock(client, hash, BigInt(block.reward_sats), BigInt(block.fee_sats));
+    const feeSats = BigInt(block.fee_sats);
+    const paidSats = paidToPool(block.scheme, BigInt(block.reward_sats), feeSats);
+    const credits = await creditsOfBlock(client, hash, paidSats, feeSats);
     for (const kind of kinds) {
       const entries = entriesOf(kind, credits);
       if (entries.length === 0) continue;
@@ -68,11 +79,11 @@ export async function moveBlock(
 async function creditsOfBlock(
   client: ClientBase,
   hash: Uint8Array,
-  rewardSats: bigint,
+  paidSats: bigint,
   feeSats: bigint,
 ): Promise<BlockCredits> {
   const { rows } = await client.query<{ account: string; sats: string }>(selectLines, [hash]);
-  return { rewardSats, feeSats, lines: rows.map(({ account, sats }) => ({ account, sats: BigInt(sats) })) };
+  return { paidSats, feeSats, lines: rows.map(({ account, sats }) => ({ account, sats: BigInt(sats) })) };
 }
 
 async function book(client: ClientBase, movement: string, entries: readonly Entry[]): Promise<void> {

@@ -3,8 +3,11 @@
  *
  *   credit:   chain ──► miners' and fee's immature accounts      reverse:  back to chain
  *   mature:   immature ──► payable                               unmature: payable ──► immature
+ *
+ * Of a solo block the pool was paid its fee alone: the miner's part never was the pool's, and is in no account.
  */
 import type { BlockState } from "../blocks/state.ts";
+import type { Scheme } from "../journal/record.ts";
 
 export type AccountKind = "chain" | "fee-immature" | "fee-payable" | "miner-immature" | "miner-payable";
 export type MovementKind = "credit" | "mature" | "unmature" | "reverse";
@@ -17,9 +20,15 @@ export interface Entry {
 }
 
 export interface BlockCredits {
-  readonly rewardSats: bigint;
+  /** What the coinbase paid to the pool: the whole reward, of a solo block the fee. */
+  readonly paidSats: bigint;
   readonly feeSats: bigint;
   readonly lines: readonly { readonly account: string; readonly sats: bigint }[];
+}
+
+/** See `BlockCredits.paidSats`. */
+export function paidToPool(scheme: Scheme, rewardSats: bigint, feeSats: bigint): bigint {
+  return scheme === "solo" ? feeSats : rewardSats;
 }
 
 /** How far a block is in the books. */
@@ -44,7 +53,7 @@ export function movementsBetween(from: Standing, to: Standing): MovementKind[] {
   return kinds;
 }
 
-/** The entries of a movement: they sum to zero, and none is zero. Empty for a block without reward. */
+/** The entries of a movement: they sum to zero, and none is zero. Empty for a block that pays the pool nothing. */
 export function entriesOf(kind: MovementKind, credits: BlockCredits): Entry[] {
   const sign = kind === "credit" || kind === "mature" ? 1n : -1n;
   const intoImmature = kind === "credit" || kind === "reverse";
@@ -65,8 +74,8 @@ export function entriesOf(kind: MovementKind, credits: BlockCredits): Entry[] {
       ] as const);
   move(fee[0], fee[1], "", credits.feeSats);
   for (const { account, sats } of credits.lines) move(miner[0], miner[1], account, sats);
-  if (intoImmature && credits.rewardSats !== 0n) {
-    entries.push({ kind: "chain", account: "", sats: -sign * credits.rewardSats });
+  if (intoImmature && credits.paidSats !== 0n) {
+    entries.push({ kind: "chain", account: "", sats: -sign * credits.paidSats });
   }
   assertBalanced(entries);
   return entries;

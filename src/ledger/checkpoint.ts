@@ -4,7 +4,7 @@
  * large as digits, hashes as hex in internal byte order:
  *
  *   checkpoint-BATCH.ndjson
- *   {"kind":"checkpoint","version":1, …}   place in the order log and in each journal, PPLNS without its slices
+ *   {"kind":"checkpoint","version":2, …}   place in the order log and in each journal, PPLNS without its slices
  *   {"kind":"slice", …}                    oldest first, each with its work per account
  *   {"kind":"sum", …} {"kind":"block", …}  in any order; those of the checkpoint before are copied as they are, so that
  *                                          memory holds new ones only; sums of the same name add up
@@ -16,10 +16,12 @@ import { PoolError } from "../errors.ts";
 import type { BlockRecord, SequencePosition } from "../journal/record.ts";
 import type { MemoryStart, RebuiltBlock } from "./memory.ts";
 import type { OrderMark } from "./order-log.ts";
-import type { Slice } from "./pplns.ts";
+import type { Slice, Window } from "./pplns.ts";
 import type { ShareSum } from "./share-sums.ts";
 
-const version = 1;
+const version = 2;
+/** Version 1 knew no solo work, and its lines say nothing of a scheme; they are carried on as they are. */
+const oldestVersion = 1;
 const readBytes = 256 * 1024;
 /** Only the lines of slices and blocks grow, with the accounts in them: about 200 bytes each. */
 const longestLine = 256 * 1024 * 1024;
@@ -238,23 +240,29 @@ function lineText(line: CheckpointLine): string {
 }
 
 function plainBlock({ record, position, window, feeSats, lines }: RebuiltBlock) {
-  const { asked, wholeFrom, cut } = window;
-  const { kind: _, ...fields } = record;
   return {
-    record: {
-      ...fields,
-      hash: hexOf(record.hash),
-      previousHash: hexOf(record.previousHash),
-      rewardSats: String(record.rewardSats),
-    },
+    record: plainRecord(record),
     position,
-    window: {
-      asked: String(asked),
-      wholeFrom,
-      ...(cut && { cut: { slice: cut.slice, work: String(cut.work) } }),
-    },
+    ...(window && { window: plainWindow(window) }),
     feeSats: String(feeSats),
     lines: lines.map(({ account, work, sats }) => [account, String(work), String(sats)]),
+  };
+}
+
+/** A solo block's fee stands beside its record already. */
+function plainRecord(record: BlockRecord) {
+  const { kind: _, hash, previousHash, rewardSats, ...fields } = record;
+  const plain = { hash: hexOf(hash), previousHash: hexOf(previousHash), rewardSats: String(rewardSats) };
+  if (fields.scheme === "pplns") return { ...fields, ...plain };
+  const { feeSats: _fee, ...common } = fields;
+  return { ...common, ...plain };
+}
+
+function plainWindow({ asked, wholeFrom, cut }: Window) {
+  return {
+    asked: String(asked),
+    wholeFrom,
+    ...(cut && { cut: { slice: cut.slice, work: String(cut.work) } }),
   };
 }
 
@@ -269,31 +277,42 @@ export function parseLine(text: string): CheckpointLine {
       return { kind, slice: { id, span, minute, work: BigInt(work) }, works: new Map(perAccount) };
     }
     case "sum":
-      return { kind, sum: { ...fields, work: BigInt(fields.work) } };
+      return { kind, sum: { ...fields, scheme: fields.scheme ?? "pplns", work: BigInt(fields.work) } };
     case "block":
       return { kind, block: blockOf(fields) };
   }
 }
 
 function blockOf({ record, position, window, feeSats, lines }: PlainBlock): RebuiltBlock {
-  const whole: BlockRecord = {
-    ...record,
-    kind: "block",
-    hash: Uint8Array.from(Buffer.from(record.hash, "hex")),
-    previousHash: Uint8Array.from(Buffer.from(record.previousHash, "hex")),
-    rewardSats: BigInt(record.rewardSats),
-  };
-  const cut = window.cut && { slice: window.cut.slice, work: BigInt(window.cut.work) };
   return {
-    record: whole,
+    record: recordOf(record, BigInt(feeSats)),
     position,
-    window: { asked: BigInt(window.asked), wholeFrom: window.wholeFrom, cut },
+    window: window && windowOf(window),
     feeSats: BigInt(feeSats),
     lines: lines.map(([account, work, sats]) => ({
       account: account!,
       work: BigInt(work!),
       sats: BigInt(sats!),
     })),
+  };
+}
+
+function recordOf(plain: PlainBlock["record"], feeSats: bigint): BlockRecord {
+  const whole = {
+    kind: "block" as const,
+    hash: Uint8Array.from(Buffer.from(plain.hash, "hex")),
+    previousHash: Uint8Array.from(Buffer.from(plain.previousHash, "hex")),
+    rewardSats: BigInt(plain.rewardSats),
+  };
+  if (plain.scheme === "solo") return { ...plain, ...whole, scheme: "solo", feeSats };
+  return { ...plain, ...whole, scheme: "pplns" };
+}
+
+function windowOf({ asked, wholeFrom, cut }: ReturnType<typeof plainWindow>): Window {
+  return {
+    asked: BigInt(asked),
+    wholeFrom,
+    cut: cut && { slice: cut.slice, work: BigInt(cut.work) },
   };
 }
 
@@ -304,11 +323,11 @@ function hexOf(bytes: Uint8Array): string {
 function checkVersion(file: string, text: string): void {
   const found = /^\{"kind":"checkpoint","version":(\d+)[,}]/.exec(text)?.[1];
   if (found === undefined) throw damaged(file);
-  if (Number(found) === version) return;
+  if (Number(found) >= oldestVersion && Number(found) <= version) return;
   throw new PoolError(
     "CHECKPOINT_VERSION",
-    `The checkpoint ${file} has format ${found}; this version reads ${version}.`,
-    "Use the version of the pool that wrote it.",
+    `The checkpoint ${file} has format ${found}; this version reads up to ${version}.`,
+    "Use the version of the pool that wrote it, or a newer one.",
   );
 }
 

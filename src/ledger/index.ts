@@ -13,5 +13,13 @@ export {
   startEmbeddedPostgres,
 } from "./postgres/embedded.ts";
 export { type Chain, type Difference, type Recomputed, recompute } from "./recompute.ts";
-export { type Balance, type Balances, balances, feeAccount, shareLines, statementLines } from "./reports.ts";
+export {
+  type Balance,
+  type Balances,
+  balances,
+  feeAccount,
+  type Rewards,
+  shareLines,
+  statementLines,
+} from "./reports.ts";
 export { withSnapshot } from "./snapshot.ts";

@@ -7,6 +7,7 @@ import {
   foldRecords,
   type PplnsState,
   type Step,
+  soloCreditsOf,
   type Window,
   worksOfWindow,
 } from "./pplns.ts";
@@ -14,7 +15,8 @@ import {
 export interface RebuiltBlock extends Credits {
   readonly record: BlockRecord;
   readonly position: Position;
-  readonly window: Window;
+  /** None for a solo block. */
+  readonly window: Window | undefined;
 }
 
 /** What a `MemoryLedger` was at a checkpoint, for another one to go on from there. */
@@ -81,17 +83,29 @@ export class MemoryLedger {
         for (const id of this.#idsBetween(0, step.through)) this.works.delete(id);
         return;
       case "block":
-        this.#recordBlock(batch, step);
+        this.#record(batch, step.index, step.record, step.window, this.#creditsOf(step));
+        return;
+      case "solo-block":
+        this.#record(batch, step.index, step.record, undefined, soloCreditsOf(step.record));
     }
   }
 
-  #recordBlock(batch: JournalBatch, { record, window, index }: Extract<Step, { kind: "block" }>): void {
+  #creditsOf({ record, window }: Extract<Step, { kind: "block" }>): Credits {
     const whole = new Map<string, bigint>();
     for (const id of this.#idsBetween(window.wholeFrom, Number.MAX_SAFE_INTEGER)) {
       addAll(whole, this.works.get(id)!);
     }
     const cutSlice = window.cut ? this.works.get(window.cut.slice)! : new Map<string, bigint>();
-    const credits = creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
+    return creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
+  }
+
+  #record(
+    batch: JournalBatch,
+    index: number,
+    record: BlockRecord,
+    window: Window | undefined,
+    credits: Credits,
+  ): void {
     const position = { node: batch.node, epoch: batch.epoch, sequence: batch.first + index };
     // Copies: a reader's hashes are views on the large buffer that it read.
     const kept = {

@@ -1,5 +1,6 @@
 /**
- * PPLNS as a pure fold over the ledger's stream of records.
+ * PPLNS as a pure fold over the ledger's stream of records. Solo shares and blocks are in the stream, too, but nothing here
+ * changes by them: a solo block's coinbase has paid its miner, and only the pool's fee is left to book.
  *
  * Shares' work is summed per account into slices, in stream order: a minute by record time, merged into hours and
  * later into days as the stream moves on, so that a window of years stays small. Nothing but the stream decides: not
@@ -11,7 +12,14 @@
  */
 import { apportion } from "../bitcoin/satoshis.ts";
 import { targetFromBits } from "../bitcoin/target.ts";
-import type { BlockRecord, JournalRecord, Run, ShareGroup } from "../journal/index.ts";
+import type {
+  BlockRecord,
+  JournalRecord,
+  PplnsBlockRecord,
+  Run,
+  ShareGroup,
+  SoloBlockRecord,
+} from "../journal/index.ts";
 
 /** Minutes and hours stay as fine as this before they are merged into hours and days. */
 const hoursKeptInMinutes = 4;
@@ -58,7 +66,13 @@ export type Step =
   | { readonly kind: "merge"; readonly from: number; readonly slice: Slice }
   /** Slices up to and including this id are of no use to any window any more. */
   | { readonly kind: "drop"; readonly through: number }
-  | { readonly kind: "block"; readonly index: number; readonly record: BlockRecord; readonly window: Window };
+  | {
+      readonly kind: "block";
+      readonly index: number;
+      readonly record: PplnsBlockRecord;
+      readonly window: Window;
+    }
+  | { readonly kind: "solo-block"; readonly index: number; readonly record: SoloBlockRecord };
 
 export interface Folded {
   readonly state: PplnsState;
@@ -76,8 +90,9 @@ export function foldRecords(
 ): Folded {
   const fold = new Fold(before, isKnown);
   records.forEach((record, index) => {
-    if (record.kind === "share") fold.share(record.account, record.target.work, minuteOf(record.timeMs));
-    else fold.block(record, index);
+    if (record.kind === "block") fold.block(record, index);
+    else if (record.scheme === "pplns")
+      fold.share(record.account, record.target.work, minuteOf(record.timeMs));
   });
   return fold.finish();
 }
@@ -94,8 +109,8 @@ export function foldRuns(
     if (run.kind === "block") fold.block(run.record, run.index);
     else
       for (const { group, shares } of run.parts) {
-        const { account, target } = groups[group]!;
-        fold.share(account, target.work * BigInt(shares), run.minute);
+        const { account, target, scheme } = groups[group]!;
+        if (scheme === "pplns") fold.share(account, target.work * BigInt(shares), run.minute);
       }
   }
   return fold.finish();
@@ -138,6 +153,11 @@ class Fold {
     const key = Buffer.from(record.hash).toString("hex");
     if (this.#found.has(key) || this.#isKnown(record.hash)) return;
     this.#found.add(key);
+    if (record.scheme === "solo") this.#steps.push({ kind: "solo-block", index, record });
+    else this.#endRound(record, index);
+  }
+
+  #endRound(record: PplnsBlockRecord, index: number): void {
     this.#flush();
     this.#closed = true;
     const window = windowOf(this.#slices, windowWork(record));
@@ -217,7 +237,7 @@ class Fold {
 }
 
 /** The window's work: so many thousandths of the network's work per block at the block's own target. */
-export function windowWork(record: Pick<BlockRecord, "bits" | "windowThousandths">): bigint {
+export function windowWork(record: Pick<PplnsBlockRecord, "bits" | "windowThousandths">): bigint {
   return (targetFromBits(record.bits).work * BigInt(record.windowThousandths)) / 1000n;
 }
 
@@ -266,7 +286,7 @@ export interface Credits {
 
 /** Splits a block's reward: the fee rounded down, the rest over the window; all to the fee if nobody worked in it. */
 export function creditsOf(
-  record: Pick<BlockRecord, "rewardSats" | "feeMillionths">,
+  record: Pick<PplnsBlockRecord, "rewardSats" | "feeMillionths">,
   works: ReadonlyMap<string, bigint>,
 ): Credits {
   const accounts = inOrder(works);
@@ -282,4 +302,9 @@ export function creditsOf(
     sats: parts[index]!,
   }));
   return { feeSats, lines };
+}
+
+/** The miner has its part already. */
+export function soloCreditsOf({ feeSats }: Pick<SoloBlockRecord, "feeSats">): Credits {
+  return { feeSats, lines: [] };
 }

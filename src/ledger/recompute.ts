@@ -8,7 +8,8 @@ import type { Client } from "pg";
 import { displayHash } from "../bitcoin/hash.ts";
 import { type BlockState, maturityConfirmations } from "../blocks/state.ts";
 import { PoolError } from "../errors.ts";
-import { type Entry, entriesOf, movementsBetween, type Standing, standingOf } from "./books.ts";
+import type { Scheme } from "../journal/record.ts";
+import { type Entry, entriesOf, movementsBetween, paidToPool, type Standing, standingOf } from "./books.ts";
 import { blocksOf, type Checkpoint, startFrom } from "./checkpoint.ts";
 import { keptCheckpoints, soundCheckpoints } from "./checkpoints.ts";
 import type { OpenJournal } from "./journal-source.ts";
@@ -194,12 +195,13 @@ async function compareShares(client: Client, { sums, firstDay }: Rebuilt, compar
     day: number;
     account: string;
     worker: string;
+    solo: boolean;
     shares: string;
     work: string;
   }>(readShareSums);
-  for (const { day, account, worker, shares, work } of rows) {
+  for (const { day, account, worker, solo, shares, work } of rows) {
     if (day < firstDay) continue;
-    const key = shareSumName(day, account, worker);
+    const key = shareSumName(day, account, worker, solo ? "solo" : "pplns");
     const sum = missing.get(key);
     missing.delete(key);
     compare(`shares on ${key}`, Number(shares), sum?.shares);
@@ -213,15 +215,17 @@ interface BlockRow {
   readonly height: number;
   readonly bits: string;
   readonly reward_sats: string;
-  readonly fee_millionths: number;
-  readonly window_thousandths: string;
-  readonly window_work: string;
+  /** Null where the scheme has no window. */
+  readonly fee_millionths: number | null;
+  readonly window_thousandths: string | null;
+  readonly window_work: string | null;
   readonly fee_sats: string;
   readonly account: string;
   readonly worker: string;
   readonly node: string;
   readonly epoch: string;
   readonly sequence: string;
+  readonly scheme: Scheme;
   readonly state: BlockState;
 }
 
@@ -254,9 +258,11 @@ async function compareBlock(client: Client, block: RebuiltBlock, compareAll: Com
   compare("height", row.height, record.height);
   compare("bits", Number(row.bits), record.bits);
   compare("reward", BigInt(row.reward_sats), record.rewardSats);
-  compare("fee rate", row.fee_millionths, record.feeMillionths);
-  compare("window multiple", Number(row.window_thousandths), record.windowThousandths);
-  compare("window", BigInt(row.window_work), window.asked);
+  const terms = record.scheme === "pplns" ? record : undefined;
+  compare("scheme", row.scheme, record.scheme);
+  compare("fee rate", row.fee_millionths ?? undefined, terms?.feeMillionths);
+  compare("window multiple", numberOf(row.window_thousandths), terms?.windowThousandths);
+  compare("window", row.window_work === null ? undefined : BigInt(row.window_work), window?.asked);
   compare("fee", BigInt(row.fee_sats), feeSats);
   compare("finder", `${row.account}.${row.worker}`, `${record.account}.${record.worker}`);
   const positionText = ({ node, epoch, sequence }: { node: string; epoch: unknown; sequence: unknown }) =>
@@ -264,6 +270,10 @@ async function compareBlock(client: Client, block: RebuiltBlock, compareAll: Com
   compare("position", positionText(row), positionText(position));
   await compareWorks(client, block, compare);
   await compareEntries(client, block, standingOf(row.state), compare);
+}
+
+function numberOf(text: string | null): number | undefined {
+  return text === null ? undefined : Number(text);
 }
 
 async function compareWorks(
@@ -304,8 +314,8 @@ async function compareEntries(
   for (const [key, sats] of expected) compare(`booked on ${key}`, undefined, sats);
 }
 
-function booked(block: RebuiltBlock, standing: Standing): Map<string, bigint> {
-  const credits = { rewardSats: block.record.rewardSats, feeSats: block.feeSats, lines: block.lines };
+function booked({ record, feeSats, lines }: RebuiltBlock, standing: Standing): Map<string, bigint> {
+  const credits = { paidSats: paidToPool(record.scheme, record.rewardSats, feeSats), feeSats, lines };
   const sums = new Map<string, bigint>();
   const add = ({ kind, account, sats }: Entry) => {
     const key = `${kind} ${account}`.trim();

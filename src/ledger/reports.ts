@@ -2,6 +2,7 @@
 import type { Client } from "pg";
 import { displayHash } from "../bitcoin/hash.ts";
 import { PoolError } from "../errors.ts";
+import type { Scheme } from "../journal/record.ts";
 import { inStretches } from "./snapshot.ts";
 import { statement } from "./sql.ts";
 
@@ -24,6 +25,7 @@ export interface ShareLine {
   readonly work: string;
   readonly protocol: "v1" | "v2";
   readonly block: boolean;
+  readonly scheme: Scheme;
   readonly node: string;
   readonly epoch: number;
   readonly sequence: number;
@@ -39,6 +41,7 @@ interface ShareRow {
   readonly work: string;
   readonly protocol: number;
   readonly block: boolean;
+  readonly solo: boolean;
   readonly node: string;
   readonly epoch: string;
   readonly sequence: string;
@@ -59,6 +62,7 @@ function lineOf({ hash, target, protocol, epoch, sequence, time, ...row }: Share
     work: row.work,
     protocol: protocol === 1 ? "v1" : "v2",
     block: row.block,
+    scheme: row.solo ? "solo" : "pplns",
     node: row.node,
     epoch: Number(epoch),
     sequence: Number(sequence),
@@ -76,8 +80,17 @@ export interface Balances {
   /** By address, the pool's fee last. */
   readonly accounts: readonly Balance[];
   readonly total: Balance;
-  /** Of the blocks that are in the chain: what the balances must sum to. */
-  readonly rewards: { readonly blocks: number; readonly sats: bigint };
+  /** Of the blocks that are in the chain. */
+  readonly rewards: Rewards;
+}
+
+export interface Rewards {
+  readonly blocks: number;
+  /** What their coinbases paid to the pool: what the balances must sum to. */
+  readonly sats: bigint;
+  /** How many of them are solo blocks, and what the coinbases of those paid to their miners. */
+  readonly soloBlocks: number;
+  readonly soloSats: bigint;
 }
 
 export async function balances(client: Client): Promise<Balances> {
@@ -95,13 +108,28 @@ export async function balances(client: Client): Promise<Balances> {
     }),
     { account: "total", immatureSats: 0n, payableSats: 0n },
   );
-  const rewards = await client.query<{ blocks: string; sats: string }>(readRewards);
-  const { blocks, sats } = rewards.rows[0]!;
-  return { accounts, total, rewards: { blocks: Number(blocks), sats: BigInt(sats) } };
+  return { accounts, total, rewards: await rewardsOf(client) };
+}
+
+async function rewardsOf(client: Client): Promise<Rewards> {
+  const { rows } = await client.query<{
+    blocks: string;
+    sats: string;
+    solo_blocks: string;
+    solo_sats: string;
+  }>(readRewards);
+  const { blocks, sats, solo_blocks, solo_sats } = rows[0]!;
+  return {
+    blocks: Number(blocks),
+    sats: BigInt(sats),
+    soloBlocks: Number(solo_blocks),
+    soloSats: BigInt(solo_sats),
+  };
 }
 
 export interface StatementLine {
   readonly time: string;
+  /** A movement; or `paid` for a solo block of the account's, `orphaned` if it left the chain. */
   readonly kind: string;
   readonly block: string;
   readonly height: number;
@@ -110,6 +138,8 @@ export interface StatementLine {
   readonly payableSats: bigint;
   readonly immatureBalanceSats: bigint;
   readonly payableBalanceSats: bigint;
+  /** What a solo block's coinbase paid to the account: it never was in its balances. */
+  readonly paidInCoinbaseSats: bigint;
 }
 
 /** @throws PoolError ACCOUNT_UNKNOWN */
@@ -128,9 +158,10 @@ export async function* statementLines(
     readonly height: number;
     readonly immature: string;
     readonly payable: string;
+    readonly coinbase: string;
   }
   for await (const rows of inStretches<Row>(client, readStatement, [address])) {
-    yield rows.map(({ time, kind, block, height, immature, payable }) => {
+    yield rows.map(({ time, kind, block, height, immature, payable, coinbase }) => {
       immatureBalanceSats += BigInt(immature);
       payableBalanceSats += BigInt(payable);
       return {
@@ -142,6 +173,7 @@ export async function* statementLines(
         payableSats: BigInt(payable),
         immatureBalanceSats,
         payableBalanceSats,
+        paidInCoinbaseSats: BigInt(coinbase),
       };
     });
   }

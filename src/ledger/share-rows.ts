@@ -3,19 +3,19 @@
  * https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
  */
 import type { Target } from "../bitcoin/target.ts";
-import type { ShareRecord } from "../journal/record.ts";
+import type { Scheme, ShareRecord } from "../journal/record.ts";
 
 /** First a share's own columns, then those that it has in common with others of its group. */
 export const copyShares =
-  'COPY shares (hash, sequence, "time", protocol, block, target, work, epoch, worker, journal) FROM STDIN (FORMAT binary)';
+  'COPY shares (hash, sequence, "time", protocol, block, target, work, epoch, worker, journal, solo) FROM STDIN (FORMAT binary)';
 /** How many columns `groupFields` fills. */
-export const groupColumns = 5;
+export const groupColumns = 6;
 
 const signature = Buffer.concat([Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"), Buffer.alloc(8)]);
 const trailer = Buffer.of(0xff, 0xff);
-const columns = 10;
+const columns = 11;
 /** All but the work: field count, a length before each field, and the fields. */
-const fixedBytes = 2 + columns * 4 + 32 + 32 + 8 + 8 + 8 + 4 + 2 + 2 + 1;
+const fixedBytes = 2 + columns * 4 + 32 + 32 + 8 + 8 + 8 + 4 + 2 + 2 + 1 + 1;
 const postgresEpochMs = Date.UTC(2000, 0, 1);
 const maxCachedWorks = 10_000;
 
@@ -54,19 +54,31 @@ function writeRow(bytes: Buffer, start: number, row: ShareRow, work: Buffer): nu
   at = writeBytes(bytes, at, work);
   at = writeInt64(bytes, at, row.epoch);
   at = bytes.writeInt32BE(row.worker, bytes.writeInt32BE(4, at));
-  return bytes.writeInt16BE(row.journal, bytes.writeInt32BE(2, at));
+  at = bytes.writeInt16BE(row.journal, bytes.writeInt32BE(2, at));
+  return writeIsSolo(bytes, at, record.scheme);
 }
 
-/** What all shares of one target, epoch, worker and journal have in common, as it ends their rows. */
-export function groupFields(target: Target, epoch: number, worker: number, journal: number): Buffer {
+/** What all shares of one target, epoch, worker, journal and scheme have in common, as it ends their rows. */
+export function groupFields(
+  target: Target,
+  epoch: number,
+  worker: number,
+  journal: number,
+  scheme: Scheme,
+): Buffer {
   const work = numericOf(target.work);
-  const bytes = Buffer.allocUnsafe(36 + 4 + work.length + 12 + 8 + 6);
+  const bytes = Buffer.allocUnsafe(36 + 4 + work.length + 12 + 8 + 6 + 5);
   let at = writeBytes(bytes, 0, target.bytes);
   at = writeBytes(bytes, at, work);
   at = writeInt64(bytes, at, epoch);
   at = bytes.writeInt32BE(worker, bytes.writeInt32BE(4, at));
-  bytes.writeInt16BE(journal, bytes.writeInt32BE(2, at));
+  at = bytes.writeInt16BE(journal, bytes.writeInt32BE(2, at));
+  writeIsSolo(bytes, at, scheme);
   return bytes;
+}
+
+function writeIsSolo(bytes: Buffer, at: number, scheme: Scheme): number {
+  return bytes.writeInt8(scheme === "solo" ? 1 : 0, bytes.writeInt32BE(1, at));
 }
 
 function writeBytes(bytes: Buffer, at: number, field: Uint8Array): number {

@@ -1,5 +1,5 @@
-/** Count and work of shares by day, account and worker: all that is compared of single shares. */
-import type { JournalRecord } from "../journal/record.ts";
+/** Count and work of shares by day, account, worker and scheme: all that is compared of single shares. */
+import type { JournalRecord, Scheme } from "../journal/record.ts";
 import { dayOf } from "./share-partitions.ts";
 
 export interface ShareSum {
@@ -7,6 +7,7 @@ export interface ShareSum {
   readonly day: number;
   readonly account: string;
   readonly worker: string;
+  readonly scheme: Scheme;
   readonly shares: number;
   readonly work: bigint;
 }
@@ -22,16 +23,16 @@ export class ShareSums {
 
   record(record: JournalRecord): void {
     if (record.kind !== "share") return;
-    const { account, worker, timeMs, target } = record;
-    this.add({ day: dayOf(timeMs), account, worker, shares: 1, work: target.work });
+    const { account, worker, scheme, timeMs, target } = record;
+    this.add({ day: dayOf(timeMs), account, worker, scheme, shares: 1, work: target.work });
   }
 
-  add({ day, account, worker, shares, work }: ShareSum): void {
+  add({ day, account, worker, scheme, shares, work }: ShareSum): void {
     if (!this.#wants(day)) return;
-    const key = shareSumName(day, account, worker);
+    const key = shareSumName(day, account, worker, scheme);
     const sum = this.#sums.get(key);
     if (sum === undefined) {
-      this.#sums.set(key, { day, account, worker, shares, work });
+      this.#sums.set(key, { day, account, worker, scheme, shares, work });
     } else {
       sum.shares += shares;
       sum.work += work;
@@ -44,6 +45,7 @@ export class ShareSums {
   }
 }
 
-export function shareSumName(day: number, account: string, worker: string): string {
-  return `${new Date(day * 86_400_000).toISOString().slice(0, 10)} ${account} "${worker}"`;
+export function shareSumName(day: number, account: string, worker: string, scheme: Scheme): string {
+  const solo = scheme === "solo" ? " (solo)" : "";
+  return `${new Date(day * 86_400_000).toISOString().slice(0, 10)} ${account} "${worker}"${solo}`;
 }

@@ -1,14 +1,18 @@
 /** The fold's steps in SQL. `MemoryWorks` (recompute.ts) carries out the same steps in memory. */
 import type { ClientBase } from "pg";
+import type { BlockRecord } from "../journal/record.ts";
 import type { Dictionary } from "./dictionary.ts";
 import type { BatchRange } from "./order-log.ts";
 import {
+  type Credits,
   creditsOf,
   emptyPplns,
   type PplnsState,
   type Slice,
   type Span,
   type Step,
+  soloCreditsOf,
+  type Window,
   worksOfWindow,
 } from "./pplns.ts";
 import { statement } from "./sql.ts";
@@ -81,7 +85,10 @@ async function carryOutOne(
       await client.query(deleteSlicesThrough, [step.through]);
       return;
     case "block":
-      await recordBlock(client, batch, step);
+      await recordBlock(client, batch, step, step.window, await creditsOfWindow(client, step));
+      return;
+    case "solo-block":
+      await recordBlock(client, batch, step, undefined, soloCreditsOf(step.record));
   }
 }
 
@@ -89,23 +96,32 @@ function saveSlice(client: ClientBase, { id, span, minute, work }: Slice): Promi
   return client.query(upsertSlice, [id, span, minute, work]);
 }
 
+async function creditsOfWindow(
+  client: ClientBase,
+  { record, window }: Extract<Step, { kind: "block" }>,
+): Promise<Credits> {
+  const whole = await worksOfSlices(client, window.wholeFrom, Number.MAX_SAFE_INTEGER);
+  const cutSlice = window.cut ? await worksOfSlices(client, window.cut.slice, window.cut.slice) : new Map();
+  return creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
+}
+
 async function recordBlock(
   client: ClientBase,
   batch: BatchRange,
-  { record, window, index }: Extract<Step, { kind: "block" }>,
+  { record, index }: { readonly record: BlockRecord; readonly index: number },
+  window: Window | undefined,
+  { feeSats, lines }: Credits,
 ): Promise<void> {
-  const whole = await worksOfSlices(client, window.wholeFrom, Number.MAX_SAFE_INTEGER);
-  const cutSlice = window.cut ? await worksOfSlices(client, window.cut.slice, window.cut.slice) : new Map();
-  const { feeSats, lines } = creditsOf(record, worksOfWindow(whole, cutSlice, window.cut));
+  const terms = record.scheme === "pplns" ? record : undefined;
   await client.query(insertBlock, [
     record.hash,
     record.previousHash,
     record.height,
     record.bits,
     record.rewardSats,
-    record.feeMillionths,
-    record.windowThousandths,
-    window.asked,
+    terms?.feeMillionths,
+    terms?.windowThousandths,
+    window?.asked,
     feeSats,
     record.timeMs,
     record.account,
@@ -113,6 +129,7 @@ async function recordBlock(
     batch.node,
     batch.epoch,
     batch.first + index,
+    record.scheme,
   ]);
   await client.query(insertBlockWorks, [
     record.hash,

@@ -96,7 +96,7 @@ export interface RecordSurvey {
   readonly shares: number;
   /** Of each record; 2^32 - 1 for a block's. */
   readonly groupOf: Uint32Array;
-  /** Offset of the first record of each group: shares that agree in names, target and work. */
+  /** Offset of the first record of each group: shares that agree in names, scheme, target and work. */
   readonly groups: Uint32Array;
   /**
    * Four numbers for each run, which is shares of one minute that follow each other, or one block record: minute since
@@ -154,6 +154,8 @@ export interface LaneGrant {
   readonly target: Uint8Array;
   readonly work: Uint8Array;
   readonly height: number;
+  /** Whether shares are of solo work: their records say so. */
+  readonly solo: boolean;
   /** Comes back with runs of accepted shares. */
   readonly tag: number;
 }

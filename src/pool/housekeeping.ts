@@ -118,7 +118,7 @@ export class Housekeeping {
     const { config, candidates, clock, askForRecord } = this.#options;
     const terms = { feeMillionths: feeMillionths(config), windowThousandths: windowThousandths(config) };
     const bytes = candidates.read(hash);
-    if (bytes !== undefined) askForRecord(recordOfBlock(bytes, terms, clock.wallMs()));
+    if (bytes !== undefined) askForRecord(recordOfBlock(bytes, terms, clock.wallMs(), config.chain));
   }
 
   async #pruneTemplates(): Promise<void> {

@@ -14,6 +14,8 @@ export interface TemplateFlowOptions {
   readonly writeTransactions: (template: Template) => Promise<void>;
   /** One getblocktemplate call in proposal mode. */
   readonly propose: (blockHex: string) => Promise<unknown>;
+  /** The job as a solo miner has it, whose shape is shown to the node as well; undefined where nobody may mine solo. */
+  readonly soloProbe?: ((job: JobData) => JobData) | undefined;
   readonly log: Logger;
   readonly onVerdict: (kind: ProposalVerdict["kind"]) => void;
   readonly onRefused: (code: string) => void;
@@ -26,8 +28,8 @@ export class TemplateFlow {
   #newest: Template | undefined;
   /** Why the job in use must not be mined on. */
   #unusable: string | undefined;
-  /** What a node said against the shape of a kind of job; undefined: nothing. */
-  readonly #refused = new Map<JobData["kind"], string | undefined>();
+  /** What a node said against a shape of jobs; undefined: nothing. */
+  readonly #refused = new Map<string, string | undefined>();
   /** Tip and kind whose shape was judged last: a refresh has the same shape. */
   #proposed: string | undefined;
 
@@ -73,11 +75,15 @@ export class TemplateFlow {
   }
 
   async #propose(job: JobData, template: Template): Promise<void> {
-    const shape = `${job.tipNumber} ${job.kind}`;
-    if (shape === this.#proposed) return;
-    this.#proposed = shape;
+    const { propose, soloProbe } = this.#options;
+    const known = `${job.tipNumber} ${job.kind}`;
+    if (known === this.#proposed) return;
+    this.#proposed = known;
+    const { data } = template.transactions;
     try {
-      this.#judge(job, await proposeJob(job, template.transactions.data, this.#options.propose));
+      this.#judge(job, job.kind, await proposeJob(job, data, propose));
+      if (soloProbe !== undefined)
+        this.#judge(job, `${job.kind} solo`, await proposeJob(soloProbe(job), data, propose));
     } catch (error) {
       // No answer is no verdict: the next template is shown instead.
       this.#proposed = undefined;
@@ -85,7 +91,7 @@ export class TemplateFlow {
     }
   }
 
-  #judge(job: JobData, verdict: ProposalVerdict): void {
+  #judge(job: JobData, shape: string, verdict: ProposalVerdict): void {
     this.#options.onVerdict(verdict.kind);
     if (verdict.kind === "outdated") {
       this.#proposed = undefined;
@@ -93,12 +99,12 @@ export class TemplateFlow {
     }
     const refused =
       verdict.kind === "refused" ? `the node refuses our blocks (${verdict.reason})` : undefined;
-    const known = this.#refused.has(job.kind) && this.#refused.get(job.kind) === refused;
+    const known = this.#refused.has(shape) && this.#refused.get(shape) === refused;
     if (known) return;
-    this.#refused.set(job.kind, refused);
+    this.#refused.set(shape, refused);
     if (refused !== undefined) {
       this.#options.log.fatal(
-        { event: "job-refused", job: job.number, height: job.height, kind: job.kind, reason: refused },
+        { event: "job-refused", job: job.number, height: job.height, shape, reason: refused },
         "a node says that a block of this job would be invalid; miners are sent to their backup pools",
       );
     }

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { JobData } from "../jobs/job.ts";
 import { extranonce1Length } from "../jobs/job.ts";
-import type { JournalRecord } from "../journal/record.ts";
+import { soloFeeSats } from "../jobs/solo-coinbase.ts";
+import type { BlockRecord, JournalRecord } from "../journal/record.ts";
 import type { Addon, SeenWindow } from "../native/addon.ts";
 import { blockFlag, refusalCodes, staleFlag, submissionLayout, verdictLayout } from "../native/layout.ts";
 import type { Reason } from "../protocol/reasons.ts";
@@ -92,6 +93,7 @@ export function createShares(options: SharesOptions): Shares {
         height: job.data.height,
         protocol,
         block,
+        scheme: submission.scheme,
         account: submission.account,
         worker: submission.worker,
       },
@@ -100,20 +102,21 @@ export function createShares(options: SharesOptions): Shares {
     if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
   }
 
-  function blockRecord({ job, account, worker }: Submission, timeMs: number): JournalRecord {
-    const { data } = job;
-    return {
-      kind: "block",
+  function blockRecord({ job, account, worker, scheme }: Submission, timeMs: number): BlockRecord {
+    const { previousHash, height, bits, rewardSats } = job.data;
+    const block = {
+      kind: "block" as const,
       timeMs,
       hash,
-      previousHash: data.previousHash,
-      height: data.height,
-      bits: data.bits,
-      rewardSats: data.rewardSats,
-      ...terms,
+      previousHash,
+      height,
+      bits,
+      rewardSats,
       account,
       worker,
     };
+    if (scheme === "pplns") return { ...block, scheme, ...terms };
+    return { ...block, scheme, feeSats: soloFeeSats(rewardSats, terms.feeMillionths) };
   }
 
   function refusalOf(code: number): Reason | undefined {

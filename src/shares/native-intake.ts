@@ -9,7 +9,7 @@
 import type { Target } from "../bitcoin/target.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
-import type { Journal, RunPlace } from "../journal/index.ts";
+import type { Journal, RunPlace, Scheme } from "../journal/index.ts";
 import type { Addon, Lane, SeenWindow } from "../native/addon.ts";
 import { frameLayout, refusalCodes } from "../native/layout.ts";
 import { acceptedTail, refusalTail } from "../protocol/v1/answer.ts";
@@ -33,6 +33,7 @@ export interface Grant {
   readonly user: string;
   readonly account: string;
   readonly worker: string;
+  readonly scheme: Scheme;
 }
 
 /** What became of the submissions at the front of a read. */
@@ -161,7 +162,7 @@ export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
         // Lines that are always unusual come with each submission.
         if (granted.length > 0 && last !== undefined && isSame(last, grant)) return;
         last = grant;
-        const { id, job, assignment, extranonce1, versionMask, user, account, worker } = grant;
+        const { id, job, assignment, extranonce1, versionMask, user, account, worker, scheme } = grant;
         let tag = granted.indexOf(assignment);
         if (tag < 0) tag = granted.push(assignment) - 1;
         addon.grant(native, {
@@ -176,6 +177,7 @@ export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
           target: assignment.target.bytes,
           work: assignment.target.workBytes,
           height: job.data.height,
+          solo: scheme === "solo",
           tag,
         });
       },
@@ -197,6 +199,7 @@ function isSame(one: Grant, other: Grant): boolean {
     one.job === other.job &&
     one.id.variant === other.id.variant &&
     one.assignment === other.assignment &&
+    one.scheme === other.scheme &&
     one.user === other.user
   );
 }

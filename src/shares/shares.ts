@@ -1,9 +1,11 @@
 import type { Target } from "../bitcoin/target.ts";
 import type { LiveJob } from "../jobs/live-jobs.ts";
+import type { Scheme } from "../journal/record.ts";
 import type { Reason } from "../protocol/reasons.ts";
 
 /** One submission with everything that its judgement needs; integers are unsigned 32 bit unless said otherwise. */
 export interface Submission {
+  /** For solo work the job that pays its miner: see jobs/solo-jobs.ts. */
   readonly job: LiveJob;
   readonly extranonce1: number;
   /** 8 bytes. */
@@ -24,6 +26,7 @@ export interface Submission {
   readonly account: string;
   readonly worker: string;
   readonly protocol: "v1" | "v2";
+  readonly scheme: Scheme;
 }
 
 export interface Shares {

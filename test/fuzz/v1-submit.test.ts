@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { JobData } from "../../src/jobs/job.ts";
+import type { Scheme } from "../../src/journal/record.ts";
 import { loadAddon } from "../../src/native/index.ts";
 import { encodeJobId } from "../../src/protocol/v1/job-id.ts";
 import { aClock, type FakeClock } from "../support/clock.ts";
@@ -38,7 +39,8 @@ class Story {
     const addon = loadAddon({ kernel });
     // In some the window fills up: the share that finds it full ends the connection.
     const seenShares = seed % 8 === 0 ? 300 : 1_000_000;
-    const common = { addon, clock: this.#clock, difficulty, batchBytes: 20_000, seenShares };
+    const scheme: Scheme = seed % 3 === 0 ? "solo" : "pplns";
+    const common = { addon, clock: this.#clock, difficulty, batchBytes: 20_000, seenShares, scheme };
     this.#engines = [aShareEngine({ ...common, native: true }), aShareEngine({ ...common, native: false })];
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { runJournal } from "../../src/cli/journal.ts";
 import { listSegments } from "../../src/journal/segments.ts";
-import { aBlock, aShare, commit, openTestJournal } from "../support/journal.ts";
+import { aBlock, aShare, aSoloBlock, commit, openTestJournal } from "../support/journal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -98,12 +98,14 @@ test("dump prints every record as a line of JSON, as people and explorers write 
     height: 800_000,
     protocol: "v1",
     block: false,
+    scheme: "pplns",
   });
   expect(lines[1]).toMatchObject({
     sequence: 2,
     kind: "block",
     bits: "17053894",
     rewardSats: "625000000",
+    scheme: "pplns",
     feeMillionths: 10_000,
     windowThousandths: 4_000,
     previousHash: `${"0".repeat(56)}00000001`,
@@ -113,6 +115,20 @@ test("dump prints every record as a line of JSON, as people and explorers write 
     ...[1, 2, 3, 4, 5].map((sequence) => `0-1:${sequence}`),
     "0-2:1",
   ]);
+});
+
+test("dump says what is solo, and what a solo block's coinbase paid to the pool", async () => {
+  const { path, remove } = await temporaryFolder("journal-cli");
+  cleanups.push(remove);
+  const journal = await openTestJournal(join(path, "0-1"));
+  await commit(journal, [aShare(1, { scheme: "solo" }), aSoloBlock(2)]);
+  await journal.close();
+  const lines = (await run("dump", path)).out.trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { kind: "share", scheme: "solo" },
+    { kind: "block", scheme: "solo", rewardSats: "625000000", feeSats: "6250000" },
+  ]);
+  expect(lines[1]).not.toContain("feeMillionths");
 });
 
 test("dump prints what is sound before damage, then names it and exits 1", async () => {

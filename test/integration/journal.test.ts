@@ -1,8 +1,9 @@
-import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { encodeRecord } from "../../src/journal/codec.ts";
-import { recordBytes } from "../../src/journal/format.ts";
+import { formatVersion, recordBytes } from "../../src/journal/format.ts";
 import {
   type Done,
   type Journal,
@@ -22,6 +23,7 @@ import {
   aBlock,
   addon,
   aShare,
+  aSoloBlock,
   commit,
   crc32c,
   numberOf,
@@ -97,16 +99,48 @@ test("what was committed is read back, over segments and epochs, in order and wi
   }
 });
 
-test("records of both kinds keep all that they hold", async () => {
+test("records of both kinds and schemes keep all that they hold", async () => {
   const directory = await aFolder();
-  const records = [aShare(1, { protocol: "v2", block: true, worker: "" }), aBlock(2), aShare(3)];
+  const records = [
+    aShare(1, { protocol: "v2", block: true, worker: "" }),
+    aBlock(2),
+    aShare(3, { scheme: "solo" }),
+    aSoloBlock(4),
+  ];
   const journal = await openTestJournal(directory);
   await commit(journal, records);
   const reader = openJournalReader({ directory, addon });
   const batch = await reader.next(start, journal.committed, 10);
-  expect(batch).toEqual({ node: "0-1", epoch: journal.epoch, first: 1, last: 3, records });
+  expect(batch).toEqual({ node: "0-1", epoch: journal.epoch, first: 1, last: 4, records });
   await reader.close();
   await journal.close();
+});
+
+/** One segment as Penstock wrote it before there was solo work: its name, then its bytes. */
+const [version1Name, version1Hex] = readFileSync(
+  new URL("../vectors/journal-version-1.hex", import.meta.url),
+  "utf8",
+).split("\n");
+
+test("a journal of version 1 is verified, read either way, recovered, and gone on from in version 2", async () => {
+  const directory = await aFolder();
+  await mkdir(directory);
+  await writeFile(join(directory, version1Name!), Buffer.from(version1Hex!, "hex"));
+  const records = [aShare(1), aShare(2, { block: true, protocol: "v2" }), aBlock(2), aShare(3)];
+  expect(await verifyJournal({ directory, addon })).toMatchObject({ records: 4, damage: undefined });
+  const last = await recoverJournal({ directory, addon, log: silentLog });
+  const reader = openJournalReader({ directory, addon });
+  cleanups.push(() => reader.close());
+  expect((await reader.next(start, last!, 10))?.records).toEqual(records);
+  const packed = await reader.nextPacked(start, last!, 10);
+  expect(packed && "unpack" in packed && packed.unpack().records).toEqual(records);
+
+  const journal = await openTestJournal(directory);
+  await commit(journal, [aShare(4, { scheme: "solo" })]);
+  await journal.close();
+  expect((await readAll(directory)).numbers).toEqual([1, 2, 2, 3, 4]);
+  const versions = (await listSegments(directory)).map(({ path }) => readFileSync(path).readUInt32LE(8));
+  expect(versions).toEqual([1, 2]);
 });
 
 test("answers come in order, after the commit that holds them, and a share of one turn shares its commit", async () => {
@@ -295,7 +329,7 @@ test("a segment of a newer version stops the opening by name", async () => {
   await (await openTestJournal(directory)).close();
   const [segment] = await listSegments(directory);
   const bytes = await readFile(segment!.path);
-  bytes.writeUInt32LE(2, 8);
+  bytes.writeUInt32LE(formatVersion + 1, 8);
   await writeFile(segment!.path, bytes);
   await expect(openTestJournal(directory)).rejects.toThrow(refusalWith("JOURNAL_FORMAT_NEWER"));
 });

@@ -45,6 +45,34 @@ test("a migration that fails leaves nothing behind and is tried again", async ()
   expect(await tablesOf(client)).toEqual(["migrations", "one", "two"]);
 });
 
+test("shares and blocks from before solo work are the pool's, and those days take new ones", async () => {
+  const client = await aClient();
+  await migrate(client, silentLog, shippedMigrations().slice(0, 1));
+  await client.query(`
+    CREATE TABLE shares_0 (LIKE shares INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+    ALTER TABLE shares ATTACH PARTITION shares_0 FOR VALUES FROM (to_timestamp(0)) TO (to_timestamp(86400));
+    INSERT INTO shares VALUES ('h', 't', 1, 1, 1, to_timestamp(5), 1, 1, 1, false);
+    INSERT INTO blocks VALUES (sha256('a'), 'p', 1, 1, 100, 5, 6, 7, 8, now(), 'a', 'w', '0-1', 1, 1);
+  `);
+  await migrate(client, silentLog);
+  expect((await client.query("SELECT solo FROM shares")).rows).toEqual([{ solo: false }]);
+  expect((await client.query("SELECT scheme, fee_millionths FROM blocks")).rows).toEqual([
+    { scheme: "pplns", fee_millionths: 5 },
+  ]);
+  await client.query("INSERT INTO shares VALUES ('i', 't', 1, 2, 1, to_timestamp(6), 1, 1, 1, false, true)");
+  await client.query(`
+    INSERT INTO blocks
+    VALUES (sha256('b'), 'p', 1, 1, 100, NULL, NULL, NULL, 8, now(), 'a', 'w', '0-1', 1, 2, 'candidate', 0, NULL, 0, 'solo')`);
+  for (const wrong of [
+    "UPDATE blocks SET scheme = 'solo' WHERE scheme = 'pplns'",
+    "UPDATE blocks SET scheme = 'pplns' WHERE scheme = 'solo'",
+    "UPDATE blocks SET window_work = 1 WHERE scheme = 'solo'",
+    "UPDATE blocks SET scheme = 'prop'",
+  ]) {
+    await expect(client.query(wrong), wrong).rejects.toMatchObject({ code: "23514" });
+  }
+});
+
 test("a migration that was changed, and one of a newer version, are refused by name", async () => {
   const client = await aClient();
   await migrate(client, silentLog, [one]);

@@ -1,12 +1,13 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import type { BlockState } from "../../src/blocks/state.ts";
 import { runLedger } from "../../src/cli/ledger.ts";
 import type { LedgerContext } from "../../src/cli/ledger-context.ts";
 import { systemClock } from "../../src/clock.ts";
 import { startIngest } from "../../src/ledger/ingest.ts";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.ts";
-import { aBlock, aHash, aShare, aStream, MemoryJournal } from "../support/ledger-records.ts";
+import { aBlock, aHash, aShare, aSoloBlock, aStream, MemoryJournal } from "../support/ledger-records.ts";
 import { execute, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -124,7 +125,8 @@ test("balances sum to the rewards of the blocks in the chain, to the satoshi", a
   const accounts = lines.filter(({ account }) => account !== "total");
   const [rewards] = await execute<{ sats: string }>(
     world.context.databaseUrl,
-    "SELECT sum(reward_sats) AS sats FROM blocks WHERE state IN ('immature', 'mature')",
+    `SELECT sum(CASE scheme WHEN 'solo' THEN fee_sats ELSE reward_sats END) AS sats
+     FROM blocks WHERE state IN ('immature', 'mature')`,
   );
   expect(BigInt(total.totalSats)).toBe(BigInt(rewards!.sats));
   expect(accounts.reduce((sum, { totalSats }) => sum + BigInt(totalSats), 0n)).toBe(BigInt(rewards!.sats));
@@ -148,6 +150,113 @@ test("a statement ends at the account's balance, for miners and for the pool's f
   await expect(world.run("statement", "nobody")).rejects.toMatchObject({ code: "ACCOUNT_UNKNOWN" });
 });
 
+/** One round of the pool's and two blocks of a solo miner's, the second of which left the chain. */
+async function aMixedWorld(): Promise<World> {
+  const world = await aWorld();
+  const names = { account: "alone", worker: "rig" };
+  const kept = aSoloBlock({ ...names, hash: aHash("kept"), rewardSats: 1_000_000n, feeSats: 10_000n });
+  const left = aSoloBlock({ ...names, hash: aHash("left"), rewardSats: 2_000_000n, feeSats: 20_000n });
+  const free = aSoloBlock({ ...names, hash: aHash("free"), rewardSats: 3_000_000n, feeSats: 0n });
+  world.journals[0]!.append(
+    aShare({ account: "pooled" }),
+    aShare({ ...names, scheme: "solo" }),
+    kept,
+    aBlock({ hash: aHash("pooled"), rewardSats: 500_000n, account: "pooled" }),
+    left,
+    free,
+  );
+  await world.apply();
+  const states = { kept: "mature", pooled: "mature", left: "mature", free: "immature" } as const;
+  for (const [name, state] of Object.entries(states)) await move(world, name, state, 120);
+  await move(world, "left", "orphaned", -1);
+  return world;
+}
+
+async function move(world: World, name: string, state: BlockState, confirmations: number): Promise<void> {
+  world.confirmations.set(aHash(name).toString("hex"), confirmations);
+  await world.ledger.setBlockState(aHash(name), state, { confirmations });
+}
+
+test("a solo miner's work earns nothing of the pool's blocks, and of its own the pool has the fee alone", async () => {
+  const world = await aMixedWorld();
+  world.confirmations.set(aHash("free").toString("hex"), 7);
+  expect(await world.run("recompute")).toMatchObject({ code: 0, out: "" });
+  const { code, out } = await world.run("balances", "--json");
+  expect(code).toBe(0);
+  const lines = out.trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line)).map(({ account, totalSats }) => [account, totalSats])).toEqual(
+    [
+      ["pooled", "495000"],
+      ["pool fee", "15000"],
+      ["total", "510000"],
+    ],
+  );
+  expect((await world.run("balances")).out).toMatch(
+    /rewards of 3 blocks in the chain: 510000 sat\npaid in the coinbases of 2 solo blocks: 3990000 sat\n$/,
+  );
+});
+
+test("the statement of a solo miner lists its blocks with what their coinbases paid, and no balance", async () => {
+  const world = await aMixedWorld();
+  const { code, out } = await world.run("statement", "alone", "--json");
+  const lines = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(code).toBe(0);
+  const found = (name: string) => Buffer.from(aHash(name)).reverse().toString("hex");
+  const paidBy = new Map(
+    lines.map(({ block, kind, paidInCoinbaseSats }) => [block, [kind, paidInCoinbaseSats]]),
+  );
+  expect(paidBy).toEqual(
+    new Map([
+      [found("kept"), ["paid", "990000"]],
+      [found("left"), ["orphaned", "0"]],
+      [found("free"), ["paid", "3000000"]],
+    ]),
+  );
+  for (const { immatureBalanceSats, payableBalanceSats } of lines) {
+    expect([immatureBalanceSats, payableBalanceSats]).toEqual(["0", "0"]);
+  }
+  expect((await world.run("statement", "alone")).out).toMatch(/paid in coinbase\n.* paid .* 990000\n/s);
+  const fee = (await world.run("statement", "pool fee", "--json")).out.trim().split("\n");
+  expect(fee.map((line) => JSON.parse(line).kind)).toEqual([
+    ...["credit", "mature", "credit", "mature", "credit", "mature", "unmature", "reverse"],
+  ]);
+});
+
+test("a statement of both lists its solo blocks between the movements, by time, and ends at the balance", async () => {
+  const world = await aWorld();
+  const [early, late] = [Date.now() - 3_600_000, Date.now() + 3_600_000];
+  const solo = { account: "both", rewardSats: 100_000n, feeSats: 1_000n };
+  world.journals[0]!.append(
+    aShare({ account: "both" }),
+    aBlock({ hash: aHash("shared") }),
+    aSoloBlock({ ...solo, hash: aHash("late"), timeMs: late }),
+    aSoloBlock({ ...solo, hash: aHash("early"), timeMs: early }),
+  );
+  await world.apply();
+  for (const name of ["late", "early", "shared"]) await move(world, name, "immature", 3);
+  await move(world, "shared", "mature", 101);
+  const { out } = await world.run("statement", "both", "--json");
+  const lines = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(
+    lines.map(({ kind, payableBalanceSats, paidInCoinbaseSats }) => [
+      kind,
+      payableBalanceSats,
+      paidInCoinbaseSats,
+    ]),
+  ).toEqual([
+    ["paid", "0", "99000"],
+    ["credit", "0", "0"],
+    ["mature", "309375000", "0"],
+    ["paid", "309375000", "99000"],
+  ]);
+});
+
 test("shares are printed as the contract says, in the order of positions", async () => {
   const world = await aWorld();
   const share = aShare({
@@ -157,7 +266,7 @@ test("shares are printed as the contract says, in the order of positions", async
     protocol: "v2",
     block: true,
   });
-  world.journals[1]!.append(share, aBlock(), aShare());
+  world.journals[1]!.append(share, aBlock(), aShare({ scheme: "solo" }));
   await world.apply();
   const { code, out } = await world.run("shares");
   const lines = out.trim().split("\n");
@@ -171,12 +280,13 @@ test("shares are printed as the contract says, in the order of positions", async
     work: "1000",
     protocol: "v2",
     block: true,
+    scheme: "pplns",
     node: "0-2",
     epoch: 1,
     sequence: 1,
     time: "2026-01-15T12:00:00.000Z",
   });
-  expect(JSON.parse(lines[1]!)).toMatchObject({ sequence: 3 });
+  expect(JSON.parse(lines[1]!)).toMatchObject({ sequence: 3, scheme: "solo" });
 });
 
 // What somebody with all rights on the database might do; the triggers would refuse the entries otherwise.
@@ -194,7 +304,15 @@ const tampering: Record<string, string> = {
   "a share that is missing": "DELETE FROM shares WHERE sequence = 18",
   "a block that nobody found": `
     INSERT INTO blocks SELECT sha256('x'), previous_hash, height, bits, reward_sats, fee_millionths,
-      window_thousandths, window_work, fee_sats, found_at, account, worker, 'x', 9, 9 FROM blocks LIMIT 1`,
+      window_thousandths, window_work, fee_sats, found_at, account, worker, 'x', 9, 9 FROM blocks
+    WHERE scheme = 'pplns' LIMIT 1`,
+  "a solo share that is made the pool's":
+    "UPDATE shares SET solo = false WHERE sequence = (SELECT min(sequence) FROM shares WHERE solo) AND solo",
+  "a solo block that is made the pool's": `
+    UPDATE blocks SET scheme = 'pplns', fee_millionths = 0, window_thousandths = 0, window_work = 0
+    WHERE scheme = 'solo'`,
+  "a solo block's reward": "UPDATE blocks SET reward_sats = reward_sats + 1 WHERE scheme = 'solo'",
+  "a solo block's finder": "UPDATE blocks SET account = 'mallory' WHERE scheme = 'solo'",
   "a block's fee": "UPDATE blocks SET fee_sats = fee_sats - 1 WHERE fee_sats > 0",
   "a state without its movement": "UPDATE blocks SET state = 'mature' WHERE state = 'immature'",
   "the checksum of the order": "UPDATE batches SET checksum = checksum + 1",

@@ -2,7 +2,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { JournalBatch } from "../../src/journal/record.ts";
+import type { BlockRecord, JournalBatch } from "../../src/journal/record.ts";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.ts";
 import { MemoryLedger } from "../../src/ledger/memory.ts";
 import { openOrderLog } from "../../src/ledger/order-log.ts";
@@ -13,6 +13,7 @@ import {
   aBlock,
   aHash,
   aShare,
+  aSoloBlock,
   aStream,
   inBatches,
   random,
@@ -289,14 +290,10 @@ describe("order", () => {
 describe("blocks in the books", () => {
   const hash = aHash("found");
 
-  async function withBlock() {
+  async function withBlock(block: BlockRecord = aBlock({ hash, rewardSats: 1001n })) {
     const place = await aPlace();
     const ledger = await aLedger(place);
-    const records = [
-      aShare({ account: "alice" }),
-      aShare({ account: "bob" }),
-      aBlock({ hash, rewardSats: 1001n }),
-    ];
+    const records = [aShare({ account: "alice" }), aShare({ account: "bob" }), block];
     await ledger.apply(aBatch(records));
     const balances = async () => {
       const rows = await execute<{ kind: string; address: string | null; sats: string }>(
@@ -347,6 +344,27 @@ describe("blocks in the books", () => {
     const { ledger, balances } = await withBlock();
     await ledger.setBlockState(hash, "mature", { confirmations: 500 });
     expect(await balances()).toEqual(payable);
+  });
+
+  test("of a solo block only the pool's fee is booked, and reversed exactly when the block is orphaned", async () => {
+    const { ledger, balances, movements } = await withBlock(
+      aSoloBlock({ hash, account: "alice", rewardSats: 1001n, feeSats: 10n }),
+    );
+    await ledger.setBlockState(hash, "immature", { confirmations: 1 });
+    expect(await balances()).toEqual(["chain  -10", "fee-immature  10"]);
+    await ledger.setBlockState(hash, "mature", { confirmations: 100 });
+    expect(await balances()).toEqual(["chain  -10", "fee-payable  10"]);
+    await ledger.setBlockState(hash, "orphaned", { confirmations: -1 });
+    expect(await balances()).toEqual([]);
+    expect(await movements()).toEqual(["credit", "mature", "unmature", "reverse"]);
+  });
+
+  test("a solo block without a fee moves nothing, and still goes through all its states", async () => {
+    const { ledger, movements } = await withBlock(aSoloBlock({ hash, feeSats: 0n }));
+    for (const state of ["immature", "mature", "orphaned", "immature"] as const)
+      await ledger.setBlockState(hash, state, { confirmations: 1 });
+    expect(await movements()).toEqual([]);
+    expect(await ledger.countBlocks()).toEqual(new Map([["immature", 1]]));
   });
 
   test("two changes at once do not book twice", async () => {

@@ -4,11 +4,19 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseAddress } from "../../src/bitcoin/address.ts";
+import { readBlock } from "../../src/bitcoin/block.ts";
 import { fromDisplayHash } from "../../src/bitcoin/hash.ts";
 import { PoolError } from "../../src/errors.ts";
 import { buildJob } from "../../src/jobs/build.ts";
-import { type CoinbaseSpec, checkCoinbaseSpec, maxTagBytes } from "../../src/jobs/coinbase.ts";
+import {
+  type CoinbaseSpec,
+  checkCoinbaseSpec,
+  maxCoinbaseBytes,
+  maxTagBytes,
+} from "../../src/jobs/coinbase.ts";
+import type { JobData } from "../../src/jobs/job.ts";
 import type { RewardSplit } from "../../src/jobs/reward-split.ts";
+import { type SoloTerms, soloFeeSats, soloJob } from "../../src/jobs/solo-coinbase.ts";
 import { loadAddon } from "../../src/native/index.ts";
 import { emptyWorkBlock, proposeJob } from "../../src/pool/proposals.ts";
 import { firstTemplate } from "../../src/template/first-template.ts";
@@ -104,6 +112,34 @@ test("a node takes the shapes of a custom signet, and a block of them", async ()
   await mine(signet, full, { tag: "/Penstock/", split: evenSplit(payees.signet) });
 });
 
+test("a node takes solo jobs for every kind of address, with the fee to one, to many, or none, on both chains", async () => {
+  for (const node of [funded, signet]) {
+    await fillMempool(node, mempool);
+    const all = payees[node.chain];
+    for (const solo of soloTerms(all)) {
+      for (const payee of all) {
+        for (const template of await bothTemplates(node)) {
+          for (const limit of [maxCoinbaseBytes, 0])
+            await expectSoloValid(node, template, solo, payee, limit);
+        }
+      }
+    }
+  }
+});
+
+test("a solo job's block is mined and pays its miner, whatever kind of address that has", async () => {
+  const [, shared] = soloTerms(payees.regtest);
+  for (const payee of payees.regtest) {
+    await fillMempool(funded, mempool);
+    const [, full] = await bothTemplates(funded);
+    const hash = await submit(funded, full, soloJobOf(full, shared!, payee, maxCoinbaseBytes));
+    const block = await funded.call<string>("getblock", [hash, 0]);
+    const { outputs } = readBlock(Buffer.from(block, "hex")).coinbase;
+    const feeSats = soloFeeSats(full.rewardSats, shared!.feeMillionths);
+    expect(outputs[0]).toEqual({ valueSats: full.rewardSats - feeSats, script: Buffer.from(payee) });
+  }
+});
+
 test("a shape that is wrong is told from one that is right: a satoshi too much, a commitment too little", async () => {
   const [, full] = await bothTemplates(funded);
   const spec = { tag: "", split: evenSplit(payees.regtest) };
@@ -122,6 +158,11 @@ async function mineBothAt(node: Bitcoind, height: number, spec: CoinbaseSpec): P
   if (missing > 0) await node.call("generatetodescriptor", [missing, "raw(51)#8lvh9jxk"]);
   const [first, full] = await bothTemplates(node);
   expect([first.height, full.height]).toEqual([height, height]);
+  const all = payees[node.chain];
+  for (const template of [first, full]) {
+    for (const solo of soloTerms(all))
+      await expectSoloValid(node, template, solo, all[height % all.length]!, maxCoinbaseBytes);
+  }
   await undoing(node, () => mine(node, first, spec));
   await mine(node, full, spec);
   return full;
@@ -162,11 +203,38 @@ function jobOf(template: Template, spec: CoinbaseSpec) {
   return buildJob(template, spec, issue, addon);
 }
 
+/** As a solo miner has it, of a template that was checked for such jobs. */
+function soloJobOf(template: Template, solo: SoloTerms, payee: Uint8Array, limit: number): JobData {
+  return soloJob(jobOf(template, { tag: "/Penstock/", split: solo.split, solo }), payee, solo, limit);
+}
+
+/** No fee, one for five payees, and one of the smallest that is paid at all. */
+function soloTerms(scripts: readonly Uint8Array[]): SoloTerms[] {
+  const split = evenSplit(scripts);
+  return [0, 20_000, 1].map((feeMillionths) => ({ feeMillionths, split }));
+}
+
 function proposed(node: Bitcoind, template: Template, spec: CoinbaseSpec) {
+  return proposedJob(node, template, jobOf(template, spec));
+}
+
+function proposedJob(node: Bitcoind, template: Template, job: JobData) {
   const rules = node.chain === "signet" ? ["segwit", "signet"] : ["segwit"];
-  return proposeJob(jobOf(template, spec), template.transactions.data, (data) =>
+  return proposeJob(job, template.transactions.data, (data) =>
     node.call("getblocktemplate", [{ mode: "proposal", data, rules }]),
   );
+}
+
+async function expectSoloValid(
+  node: Bitcoind,
+  template: Template,
+  solo: SoloTerms,
+  payee: Uint8Array,
+  limit: number,
+): Promise<void> {
+  const what = `${template.kind} solo job at height ${template.height}, fee ${solo.feeMillionths}, limit ${limit}`;
+  const job = soloJobOf(template, solo, payee, limit);
+  expect(await proposedJob(node, template, job), what).toEqual({ kind: "valid" });
 }
 
 async function expectValid(node: Bitcoind, template: Template, spec: CoinbaseSpec): Promise<void> {
@@ -176,11 +244,16 @@ async function expectValid(node: Bitcoind, template: Template, spec: CoinbaseSpe
 /** Shows the job, then finds its nonce and hands the block in. @returns the block's hash. */
 async function mine(node: Bitcoind, template: Template, spec: CoinbaseSpec): Promise<string> {
   await expectValid(node, template, spec);
-  const block = emptyWorkBlock(jobOf(template, spec), template.transactions.data);
+  return submit(node, template, jobOf(template, spec), describe(template, spec));
+}
+
+/** @returns the block's hash. */
+async function submit(node: Bitcoind, template: Template, job: JobData, what = "solo"): Promise<string> {
+  const block = emptyWorkBlock(job, template.transactions.data);
   const header = block.subarray(0, 80);
   const nonce = addon.scanNonces(header, template.networkTarget.bytes, 0, 2 ** 28);
   header.writeUInt32LE(nonce, 76);
-  expect(await node.call("submitblock", [block.toString("hex")]), describe(template, spec)).toBe(null);
+  expect(await node.call("submitblock", [block.toString("hex")]), what).toBe(null);
   expect(await node.call("getblockcount")).toBe(template.height);
   return await node.call("getbestblockhash");
 }

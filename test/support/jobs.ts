@@ -41,6 +41,7 @@ export function aJob(changes: Partial<JobData> = {}): JobData {
     coinbase1: new Uint8Array(60),
     coinbase2: new Uint8Array(60),
     witness: false,
+    witnessCommitment: undefined,
     merkleBranch: [],
     transactionCount: 0,
     rewardSats: 5_000_000_000n,

@@ -2,13 +2,14 @@ import { type Target, targetFromDifficulty } from "../../src/bitcoin/target.ts";
 import { encodeEndMark, encodeRecord, TextCache } from "../../src/journal/codec.ts";
 import { type Crc32c, encodeHeader, maxRecordBytes, type SegmentHeader } from "../../src/journal/format.ts";
 import {
-  type BlockRecord,
   type Journal,
   type JournalOptions,
   type JournalRecord,
   openJournal,
+  type PplnsBlockRecord,
   type SequencePosition,
   type ShareRecord,
+  type SoloBlockRecord,
 } from "../../src/journal/index.ts";
 import { loadAddon } from "../../src/native/index.ts";
 import type { RandomSource } from "./random.ts";
@@ -29,15 +30,17 @@ export function aShare(number = 1, changes: Partial<ShareRecord> = {}): ShareRec
     height: 800_000,
     protocol: "v1",
     block: false,
+    scheme: "pplns",
     account: "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
     worker: `rig${number % 10}`,
     ...changes,
   };
 }
 
-export function aBlock(number = 1, changes: Partial<BlockRecord> = {}): BlockRecord {
+export function aBlock(number = 1, changes: Partial<PplnsBlockRecord> = {}): PplnsBlockRecord {
   return {
     kind: "block",
+    scheme: "pplns",
     timeMs: 1_700_000_000_000 + number,
     hash: hashOf(number),
     previousHash: hashOf(number - 1),
@@ -52,6 +55,11 @@ export function aBlock(number = 1, changes: Partial<BlockRecord> = {}): BlockRec
   };
 }
 
+export function aSoloBlock(number = 1, changes: Partial<SoloBlockRecord> = {}): SoloBlockRecord {
+  const { feeMillionths, windowThousandths, ...block } = aBlock(number);
+  return { ...block, scheme: "solo", feeSats: 6_250_000n, ...changes };
+}
+
 export function anyRecord(random: RandomSource): JournalRecord {
   const common = {
     timeMs: random.integer(0, Number.MAX_SAFE_INTEGER),
@@ -61,12 +69,19 @@ export function anyRecord(random: RandomSource): JournalRecord {
     worker: anyText(random),
   };
   if (random.integer(0, 3) === 0) {
-    return {
+    const block = {
       ...common,
-      kind: "block",
+      kind: "block" as const,
       previousHash: random.bytes(32),
       bits: random.integer(0, 0xffff_ffff),
       rewardSats: random.bigint(64),
+    };
+    if (random.integer(0, 1) === 0) {
+      return { ...block, scheme: "solo", feeSats: random.bigint(64) % (block.rewardSats + 1n) };
+    }
+    return {
+      ...block,
+      scheme: "pplns",
       feeMillionths: random.integer(0, 1_000_000),
       windowThousandths: random.integer(0, 0xffff_ffff),
     };
@@ -77,6 +92,7 @@ export function anyRecord(random: RandomSource): JournalRecord {
     target: anyTarget(random),
     protocol: random.integer(0, 1) === 0 ? "v1" : "v2",
     block: random.integer(0, 1) === 0,
+    scheme: random.integer(0, 1) === 0 ? "pplns" : "solo",
   };
 }
 

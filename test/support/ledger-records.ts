@@ -6,7 +6,9 @@ import type {
   JournalBatch,
   JournalRecord,
   Position,
+  PplnsBlockRecord,
   ShareRecord,
+  SoloBlockRecord,
 } from "../../src/journal/record.ts";
 import type { JournalReader } from "../../src/ledger/journal-source.ts";
 
@@ -35,16 +37,18 @@ export function aShare(fields: Partial<ShareRecord> = {}): ShareRecord {
     height: 100,
     protocol: "v1",
     block: false,
+    scheme: "pplns",
     account: "alice",
     worker: "rig",
     ...fields,
   };
 }
 
-export function aBlock(fields: Partial<BlockRecord> = {}): BlockRecord {
+export function aBlock(fields: Partial<PplnsBlockRecord> = {}): PplnsBlockRecord {
   count += 1;
   return {
     kind: "block",
+    scheme: "pplns",
     timeMs: startMs,
     hash: aHash(`block ${count}`),
     previousHash: aHash("previous"),
@@ -57,6 +61,11 @@ export function aBlock(fields: Partial<BlockRecord> = {}): BlockRecord {
     worker: "rig",
     ...fields,
   };
+}
+
+export function aSoloBlock(fields: Partial<SoloBlockRecord> = {}): SoloBlockRecord {
+  const { feeMillionths, windowThousandths, ...block } = aBlock();
+  return { ...block, scheme: "solo", feeSats: 3_125_000n, ...fields };
 }
 
 export function aBatch(records: readonly JournalRecord[], fields: Partial<JournalBatch> = {}): JournalBatch {
@@ -73,7 +82,7 @@ export function random(seed: number): (below: number) => number {
   };
 }
 
-/** A stream with steady and wild clocks, blocks of different windows, and blocks that are recorded twice. */
+/** A stream of both schemes with steady and wild clocks, blocks of different windows, and blocks that are recorded twice. */
 export function aStream(seed: number, length: number): JournalRecord[] {
   const pick = random(seed);
   const stepMs = [50, 5_000, 120_000, 3_600_000][pick(4)]!;
@@ -85,14 +94,21 @@ export function aStream(seed: number, length: number): JournalRecord[] {
     if (pick(25) === 0) {
       const again = blocks.length > 0 && pick(5) === 0 ? blocks[pick(blocks.length)] : undefined;
       if (again !== undefined) return again;
-      const block = aBlock({
+      const found = {
         hash: aHash(`block ${seed} ${index}`),
         timeMs: timeMs + stray,
         height: 100 + index,
         rewardSats: BigInt(pick(1_000_000_000)) * BigInt(pick(3)),
-        feeMillionths: pick(30_000),
-        windowThousandths: [100, 1000, 4000, 20_000][pick(4)]!,
-      });
+      };
+      const feeMillionths = pick(30_000);
+      const block =
+        pick(4) === 0
+          ? aSoloBlock({ ...found, feeSats: (found.rewardSats * BigInt(feeMillionths)) / 1_000_000n })
+          : aBlock({
+              ...found,
+              feeMillionths,
+              windowThousandths: [100, 1000, 4000, 20_000][pick(4)]!,
+            });
       blocks.push(block);
       return block;
     }
@@ -103,6 +119,7 @@ export function aStream(seed: number, length: number): JournalRecord[] {
       worker: `rig-${pick(3)}`,
       target: targetOfWork(BigInt(1 + pick(9000))),
       protocol: pick(2) === 0 ? "v1" : "v2",
+      scheme: pick(5) === 0 ? "solo" : "pplns",
     });
   });
 }

@@ -7,11 +7,12 @@ import { createLiveJobs, type LiveJobs } from "../../src/jobs/live-jobs.ts";
 import { Batch } from "../../src/journal/batch.ts";
 import { TextCache } from "../../src/journal/codec.ts";
 import { maxRecordBytes, recordBytes } from "../../src/journal/format.ts";
-import type { JournalRecord } from "../../src/journal/record.ts";
+import type { JournalRecord, Scheme } from "../../src/journal/record.ts";
 import type { Done, RunPlace } from "../../src/journal/run.ts";
 import type { Addon } from "../../src/native/addon.ts";
 import { createShares, type ShareCounters } from "../../src/shares/accept-shares.ts";
-import { createNativeIntake } from "../../src/shares/native-intake.ts";
+import { createNativeIntake, type NativeIntake, type ShareLane } from "../../src/shares/native-intake.ts";
+import type { Shares } from "../../src/shares/shares.ts";
 import type { Connection } from "../../src/stratum/connection.ts";
 import { DifficultyTable } from "../../src/stratum/difficulty.ts";
 import type { ExtranonceLeases } from "../../src/stratum/extranonce-leases.ts";
@@ -140,10 +141,33 @@ export interface ShareEngineOptions {
   readonly maxJobs?: number;
   readonly seenShares?: number;
   readonly batchBytes?: number;
+  /** What all submissions are, whatever the session says. */
+  readonly scheme?: Scheme;
+}
+
+function withScheme({ submit }: Shares, scheme: Scheme): Shares {
+  return { submit: (submission, done) => submit({ ...submission, scheme }, done) };
+}
+
+function lanesWithScheme({ createLane }: NativeIntake, scheme: Scheme): NativeIntake {
+  return {
+    createLane(): ShareLane {
+      const lane = createLane();
+      return {
+        get isOpen() {
+          return lane.isOpen;
+        },
+        grant: (grant) => lane.grant({ ...grant, scheme }),
+        forget: () => lane.forget(),
+        take: (bytes, from, onRun) => lane.take(bytes, from, onRun),
+      };
+    },
+  };
 }
 
 export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   const { addon, clock, difficulty, maxJobs = 6, seenShares = 1_000_000, batchBytes = 1 << 20 } = options;
+  const { scheme = "pplns" } = options;
   const journal = new MemoryJournal(addon, batchBytes);
   const seen = addon.createSeenWindow(seenShares);
   const jobs = createLiveJobs({ addon, maxJobs, onTipsDropped: (oldest) => seen.forgetBefore(oldest) });
@@ -191,8 +215,8 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   const context: SessionContext = {
     chain: "regtest",
     jobs,
-    shares,
-    intake: options.native ? intake : undefined,
+    shares: withScheme(shares, scheme),
+    intake: options.native ? lanesWithScheme(intake, scheme) : undefined,
     extranonces: { take: () => 0x01020304, giveBack: () => {} } as unknown as ExtranonceLeases,
     difficulty: { start: difficulty, min: 1e-12, max: 1e12, vardiff: true, sharesPerMinute: 6 },
     difficulties: new DifficultyTable(),

@@ -1,1 +1,1 @@
-SELECT state, movements, reward_sats, fee_sats FROM blocks WHERE hash = $1 FOR UPDATE;
+SELECT state, movements, scheme, reward_sats, fee_sats FROM blocks WHERE hash = $1 FOR UPDATE;

@@ -1,5 +1,5 @@
 SELECT shares.hash, accounts.address AS account, workers.name AS worker, shares.target, shares.work, shares.protocol,
-       shares.block, journal_cursors.node, shares.epoch, shares.sequence, shares."time"
+       shares.block, shares.solo, journal_cursors.node, shares.epoch, shares.sequence, shares."time"
 FROM shares
 JOIN workers ON workers.id = shares.worker
 JOIN accounts ON accounts.id = workers.account

@@ -50,7 +50,16 @@ function grant(
   const worker = session.workers.get(user);
   // Jobs of an earlier tip become stale by the clock.
   if (lane === undefined || worker === undefined || !tips.isNewest(job.data.tipNumber)) return;
-  lane.grant({ id, job, assignment, extranonce1, versionMask: versionMaskOf(session), user, ...worker });
+  lane.grant({
+    id,
+    job,
+    assignment,
+    extranonce1,
+    versionMask: versionMaskOf(session),
+    user,
+    ...worker,
+    scheme: "pplns",
+  });
 }
 
 /** Submissions that native code took and judged: what is left of them is to answer. */
@@ -112,6 +121,7 @@ function judge(
       account,
       worker: name,
       protocol: "v1",
+      scheme: "pplns",
     },
     (refusal) => {
       // The caller answers many sessions in a row: none of them may stop it.

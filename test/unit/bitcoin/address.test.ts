@@ -1,6 +1,6 @@
 import { address as codec } from "bitcoinjs-lib";
 import { describe, expect, test } from "vitest";
-import { type Chain, chains, parseAddress } from "../../../src/bitcoin/address.ts";
+import { addressOf, type Chain, chains, parseAddress } from "../../../src/bitcoin/address.ts";
 import { toHex } from "../../../src/bitcoin/bytes.ts";
 import { randomSource } from "../../support/random.ts";
 
@@ -166,4 +166,16 @@ test("no text of any shape throws", () => {
     const text = Array.from({ length }, () => alphabet[random.integer(0, alphabet.length - 1)]).join("");
     for (const chain of chains) expect(parseAddress(text, chain).ok).toBe(false);
   }
+});
+
+describe("an output script", () => {
+  test.each(good)("that pays a %s address of %s has that address", (_, chain, address, script) => {
+    expect(addressOf(Buffer.from(script, "hex"), chain)).toBe(address);
+  });
+
+  test("that pays no such address has none", () => {
+    for (const script of ["", "51", "6a0100", `5120${"ff".repeat(32)}`, "0014"]) {
+      expect(addressOf(Buffer.from(script, "hex"), "regtest"), script).toBeUndefined();
+    }
+  });
 });

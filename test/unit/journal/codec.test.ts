@@ -10,9 +10,9 @@ import {
   TextCache,
   validRecordAt,
 } from "../../../src/journal/codec.ts";
-import { endMarkBytes, maxRecordBytes } from "../../../src/journal/format.ts";
+import { endMarkBytes, formatVersion, maxRecordBytes } from "../../../src/journal/format.ts";
 import type { JournalRecord } from "../../../src/journal/record.ts";
-import { aBlock, anyRecord, aShare, crc32c } from "../../support/journal.ts";
+import { aBlock, anyRecord, aShare, aSoloBlock, crc32c } from "../../support/journal.ts";
 import { randomSource } from "../../support/random.ts";
 
 const epoch = 1_767_225_600;
@@ -24,8 +24,8 @@ function encoded(record: JournalRecord, frame = { epoch, sequence: 5, index: 2 }
   return bytes.subarray(0, encodeRecord(bytes, 0, record, frame, account, worker, crc32c));
 }
 
-function decoded(bytes: Buffer): JournalRecord {
-  return decodeRecord(bytes, 0, new TargetCache());
+function decoded(bytes: Buffer, version = formatVersion): JournalRecord {
+  return decodeRecord(bytes, 0, new TargetCache(), version);
 }
 
 test("every record comes back from its bytes as it went in", () => {
@@ -44,13 +44,13 @@ test("every record comes back from its bytes as it went in", () => {
 });
 
 test("the same record has the same bytes, whatever the buffer held before", () => {
-  for (const record of [aShare(), aBlock()]) {
+  for (const record of [aShare(), aBlock(), aSoloBlock()]) {
     expect(encoded(record, undefined, 0x00)).toEqual(encoded(record, undefined, 0xff));
   }
 });
 
 test("a record with any single byte changed is not valid", () => {
-  for (const record of [aShare(), aBlock()]) {
+  for (const record of [aShare(), aBlock(), aSoloBlock()]) {
     const sound = encoded(record);
     for (let offset = 0; offset < sound.length; offset++) {
       for (const flip of [0x01, 0x80, 0xff]) {
@@ -92,14 +92,44 @@ test("a name of 255 bytes is stored, a longer one is refused and named", () => {
 test("bytes whose checksum is right but that no writer of this version makes are refused, not guessed", () => {
   const changes: [string, (bytes: Buffer) => void][] = [
     ["kind", (bytes) => bytes.writeUInt8(9, 24)],
+    ["flags", (bytes) => bytes.writeUInt8(4, 26)],
     ["protocol", (bytes) => bytes.writeUInt8(3, 25)],
     ["account length", (bytes) => bytes.writeUInt8(200, 27)],
     ["work", (bytes) => bytes.writeUInt8(1, 110)],
   ];
   for (const [what, change] of changes) {
-    const bytes = encoded(aShare());
-    change(bytes);
-    bytes.writeUInt32LE(crc32c(bytes, 4, bytes.length), 0);
-    expect(() => decoded(bytes), what).toThrow(expect.objectContaining({ code: "JOURNAL_RECORD_INVALID" }));
+    const bytes = signed(encoded(aShare()), change);
+    expect(() => decoded(bytes), what).toThrow(invalid);
   }
 });
+
+test("a block whose share flag is set, or whose fee is more than its reward, is no record", () => {
+  expect(() => decoded(signed(encoded(aBlock()), (bytes) => bytes.writeUInt8(1, 26)))).toThrow(invalid);
+  const greedy = signed(encoded(aSoloBlock()), (bytes) => bytes.writeBigUInt64LE(625_000_001n, 120));
+  expect(() => decoded(greedy)).toThrow(invalid);
+});
+
+test("the solo flag is one bit of the flags, beside the share's block flag", () => {
+  const flagsOf = (record: JournalRecord) => encoded(record)[26];
+  expect(flagsOf(aShare(1, { scheme: "solo" }))).toBe(2);
+  expect(flagsOf(aShare(1, { scheme: "solo", block: true }))).toBe(3);
+  expect([flagsOf(aBlock()), flagsOf(aSoloBlock())]).toEqual([0, 2]);
+});
+
+test("version 1 knew no solo work: its other records are read, one with that flag is refused", () => {
+  for (const record of [aShare(1, { block: true }), aBlock()]) {
+    expect(decoded(encoded(record), 1)).toEqual(record);
+  }
+  for (const record of [aShare(1, { scheme: "solo" }), aSoloBlock()]) {
+    expect(() => decoded(encoded(record), 1)).toThrow(invalid);
+  }
+});
+
+const invalid = expect.objectContaining({ code: "JOURNAL_RECORD_INVALID" });
+
+/** Changed, with a checksum that matches. */
+function signed(bytes: Buffer, change: (bytes: Buffer) => void): Buffer {
+  change(bytes);
+  bytes.writeUInt32LE(crc32c(bytes, 4, bytes.length), 0);
+  return bytes;
+}

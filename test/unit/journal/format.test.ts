@@ -24,7 +24,7 @@ test("a segment's header comes back from its bytes", () => {
   for (const one of [header, longest]) {
     const bytes = encodeHeader(one, crc32c);
     expect(bytes.length).toBe(headerBytes);
-    expect(decodeHeader(bytes, "a.wal", crc32c)).toEqual(one);
+    expect(decodeHeader(bytes, "a.wal", crc32c)).toEqual({ ...one, version: formatVersion });
   }
 });
 
@@ -43,7 +43,23 @@ test("a segment of a newer version is refused by name, not called damaged", () =
   const bytes = encodeHeader(header, crc32c);
   bytes.writeUInt32LE(formatVersion + 1, 8);
   expect(() => decodeHeader(bytes, "a.wal", crc32c)).toThrow(
-    expect.objectContaining({ code: "JOURNAL_FORMAT_NEWER", message: expect.stringContaining("version 2") }),
+    expect.objectContaining({
+      code: "JOURNAL_FORMAT_NEWER",
+      message: expect.stringContaining(`version ${formatVersion + 1}`),
+    }),
+  );
+});
+
+test("a segment of version 1 is read; a version before it there never was", () => {
+  const ofVersion = (version: number) => {
+    const bytes = encodeHeader(header, crc32c);
+    bytes.writeUInt32LE(version, 8);
+    bytes.writeUInt32LE(crc32c(bytes, 0, 124), 124);
+    return bytes;
+  };
+  expect(decodeHeader(ofVersion(1), "a.wal", crc32c)).toEqual({ ...header, version: 1 });
+  expect(() => decodeHeader(ofVersion(0), "a.wal", crc32c)).toThrow(
+    expect.objectContaining({ code: "JOURNAL_DAMAGED" }),
   );
 });
 

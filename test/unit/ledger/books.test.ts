@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { entriesOf, movementsBetween, standingOf } from "../../../src/ledger/books.ts";
+import { entriesOf, movementsBetween, paidToPool, standingOf } from "../../../src/ledger/books.ts";
 
 const credits = {
-  rewardSats: 100n,
+  paidSats: 100n,
   feeSats: 3n,
   lines: [
     { account: "alice", sats: 97n },
@@ -49,8 +49,17 @@ test("a credit comes from the chain, and maturity moves it from immature to paya
   ]);
 });
 
+test("of a solo block only the pool's fee is booked: what the coinbase paid to the miner was never the pool's", () => {
+  const paidSats = paidToPool("solo", 100n, 3n);
+  expect(entriesOf("credit", { paidSats, feeSats: 3n, lines: [] })).toEqual([
+    { kind: "fee-immature", account: "", sats: 3n },
+    { kind: "chain", account: "", sats: -3n },
+  ]);
+  expect(paidToPool("pplns", 100n, 3n)).toBe(100n);
+  const free = { paidSats: paidToPool("solo", 100n, 0n), feeSats: 0n, lines: [] };
+  expect(entriesOf("credit", free)).toEqual([]);
+});
+
 test("a block without reward moves nothing", () => {
-  expect(entriesOf("credit", { rewardSats: 0n, feeSats: 0n, lines: [{ account: "a", sats: 0n }] })).toEqual(
-    [],
-  );
+  expect(entriesOf("credit", { paidSats: 0n, feeSats: 0n, lines: [{ account: "a", sats: 0n }] })).toEqual([]);
 });

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { copyFile, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { JournalRecord } from "../../../src/journal/record.ts";
 import { blocksOf, openCheckpoint, startFrom } from "../../../src/ledger/checkpoint.ts";
 import { keptCheckpoints, makeCheckpoints, soundCheckpoints } from "../../../src/ledger/checkpoints.ts";
 import { MemoryLedger, type RebuiltBlock } from "../../../src/ledger/memory.ts";
@@ -19,14 +21,20 @@ interface World {
 }
 
 /** Two journals that the ledger took in turns, in batches of random sizes, over several epochs. */
-async function aWorld(seed: number, length = 300): Promise<World> {
+async function aWorld(
+  seed: number,
+  length = 300,
+  wants: (record: JournalRecord) => boolean = () => true,
+): Promise<World> {
   const folder = await temporaryFolder("checkpoints");
   onTestFinished(folder.remove);
   const orderLogFile = join(folder.path, "order.log");
   const journals = [new MemoryJournal("0-1"), new MemoryJournal("0-2")];
   const log = await openOrderLog(orderLogFile);
   const pick = random(seed);
-  for (const [index, stream] of [0, 1, 2].map((part) => aStream(seed * 3 + part, length)).entries()) {
+  for (const [index, stream] of [0, 1, 2]
+    .map((part) => aStream(seed * 3 + part, length).filter(wants))
+    .entries()) {
     const journal = journals[index % 2]!;
     if (index === 2) journal.reopen();
     for (let at = 0; at < stream.length; ) {
@@ -187,11 +195,32 @@ test("a checkpoint of another order log, under another number or of another form
   await rename(join(world.folder, "checkpoint-8.ndjson"), join(world.folder, "checkpoint-9.ndjson"));
   expect(await keptCheckpoints(world.orderLogFile, note)).toEqual([]);
   const [own] = await make(world, 10);
-  const newer = (await readFile(own!.file, "utf8")).replace('"version":1', '"version":2');
+  const newer = (await readFile(own!.file, "utf8")).replace('"version":2', '"version":3');
   await writeFile(own!.file, newer);
   await expect(openCheckpoint(own!.file)).rejects.toMatchObject({ code: "CHECKPOINT_VERSION" });
   expect(codes).toEqual(["CHECKPOINT_FOREIGN", "CHECKPOINT_FOREIGN"]);
 });
+
+test("a checkpoint of version 1, which knew no solo work, is gone on from as it stands", async () => {
+  const world = await aWorld(39, 300, (record) => record.scheme === "pplns");
+  const [first] = await make(world, world.batches >> 1);
+  await writeFile(first!.file, asVersion1(await readFile(first!.file, "utf8")));
+  await make(world, world.batches);
+  const [whole, continued] = [await fromTheStart(world), await fromTheNewest(world)];
+  expect(continued.blocks).toEqual(whole.blocks);
+  expect(continued.sums.sums).toEqual(whole.sums.sums);
+  expect(continued.ledger.works).toEqual(whole.ledger.works);
+});
+
+/** The lines that a pool without solo work wrote, and its end. */
+function asVersion1(text: string): string {
+  const above = text
+    .replace('"version":2', '"version":1')
+    .replaceAll('"scheme":"pplns",', "")
+    .replace(/[^\n]*\n$/, "");
+  const sha256 = createHash("sha256").update(above).digest("hex");
+  return `${above}${JSON.stringify({ kind: "end", sha256 })}\n`;
+}
 
 test("sums of shares whose days are over leave the checkpoint, and do not come back", async () => {
   const world = await aWorld(37);

@@ -7,6 +7,7 @@ import {
   aBlock,
   aHash,
   aShare,
+  aSoloBlock,
   aStream,
   easyBits,
   inBatches,
@@ -74,7 +75,7 @@ test("the oldest slice is cut pro rata in integers, and the window's work is exa
   ];
   const { lines, window } = only(rebuilt([aBatch(records)]));
   const work = new Map(lines.map((line) => [line.account, line.work]));
-  expect([...work.values()].reduce((sum, part) => sum + part, 0n)).toBe(window.asked);
+  expect([...work.values()].reduce((sum, part) => sum + part, 0n)).toBe(window!.asked);
   expect(work.get("new")).toBe(targetOfWork(half).work);
   // 3 : 1 within the cut slice, to one unit of work.
   expect(Math.abs(Number(work.get("old-a")! - 3n * work.get("old-b")!))).toBeLessThanOrEqual(4);
@@ -93,7 +94,7 @@ test("the same stream gives the same books wherever its batches begin and end", 
   }
 });
 
-test("slices always hold the works of their accounts, and every block's credits sum to its reward", () => {
+test("slices always hold the works of their accounts, and every block's credits sum to what it paid the pool", () => {
   for (let seed = 100; seed <= 120; seed += 1) {
     const ledger = rebuilt(inBatches(aStream(seed, 500), seed));
     for (const slice of ledger.pplns.slices) {
@@ -102,9 +103,46 @@ test("slices always hold the works of their accounts, and every block's credits 
     }
     expect(ledger.works.size).toBe(ledger.pplns.slices.length);
     for (const { record, feeSats, lines } of ledger.blocks.values()) {
-      expect(lines.reduce((sum, { sats }) => sum + sats, feeSats)).toBe(record.rewardSats);
+      const paidSats = record.scheme === "solo" ? record.feeSats : record.rewardSats;
+      expect(lines.reduce((sum, { sats }) => sum + sats, feeSats)).toBe(paidSats);
     }
   }
+});
+
+test("solo shares and blocks change nothing of PPLNS, wherever they stand in the stream", () => {
+  for (let seed = 200; seed <= 240; seed += 1) {
+    const records = aStream(seed, 400);
+    expect(records.filter(({ scheme }) => scheme === "solo").length).toBeGreaterThan(20);
+    const mixed = rebuilt(inBatches(records, seed));
+    const pure = rebuilt([aBatch(records.filter(({ scheme }) => scheme === "pplns"))]);
+    expect(mixed.pplns, `seed ${seed}`).toEqual(pure.pplns);
+    expect(mixed.works).toEqual(pure.works);
+    const credits = ({ blocks }: MemoryLedger) =>
+      [...blocks.values()].flatMap(({ record, window, feeSats, lines }) =>
+        record.scheme === "pplns" ? [{ record, window, feeSats, lines }] : [],
+      );
+    expect(credits(mixed)).toEqual(credits(pure));
+  }
+});
+
+test("a solo miner is never in the window, and its block leaves the pool its fee, without a window", () => {
+  const records = [
+    aShare({ account: "pooled" }),
+    aShare({ account: "alone", scheme: "solo", target: targetOfWork(1_000_000n) }),
+    aSoloBlock({ account: "alone", rewardSats: 1_000n, feeSats: 7n, hash: aHash("alone") }),
+    aShare({ account: "pooled" }),
+    aBlock({ hash: aHash("pooled") }),
+  ];
+  const ledger = rebuilt([aBatch(records)]);
+  const [alone, pooled] = ["alone", "pooled"].map((name) => ledger.blocks.get(aHash(name).toString("hex"))!);
+  expect(alone).toMatchObject({ feeSats: 7n, lines: [], window: undefined });
+  expect(pooled!.lines.map(({ account, work }) => [account, work])).toEqual([["pooled", 2_000n]]);
+  expect(ledger.shares).toBe(3);
+});
+
+test("a solo block that is recorded twice counts once", () => {
+  const block = aSoloBlock();
+  expect(rebuilt([aBatch([block, block]), aBatch([block], { first: 3 })]).blocks.size).toBe(1);
 });
 
 test("minutes are merged into hours and hours into days, so that years stay small", () => {

@@ -29,8 +29,12 @@ const grant: LaneGrant = {
   target: new Uint8Array(32).fill(0xff),
   work: new Uint8Array(16),
   height: 100,
+  solo: false,
   tag: 5,
 };
+
+/** By src/journal/format.ts; bit 1 says solo. */
+const flagsOffset = 26;
 
 const refusalTails = [0, 1, 2, 3, 4, 5, 6].map((code) => `,refused ${code}\n`);
 
@@ -139,6 +143,18 @@ test("the same share twice in one read is refused once, as a duplicate", () => {
   });
 });
 
+test("records say whether the work was solo, and by the job it was", () => {
+  for (const solo of [false, true]) {
+    const parts = anIntake({ solo });
+    addon.grant(parts.lane, { ...grant, jobNumber: 2, solo: !solo });
+    const journal = Buffer.alloc(1_000);
+    expect(take(parts, line() + line(2, "000000000200"), { journal }).records).toBe(2);
+    const second = journal.readUInt32LE(4);
+    const flags = [journal[flagsOffset], journal[second + flagsOffset]];
+    expect(flags).toEqual(solo ? [2, 0] : [0, 2]);
+  }
+});
+
 test("without room for a record or an answer it stops, and says that there is more", () => {
   const text = line();
   expect(take(anIntake(), text, { journal: Buffer.alloc(100) })).toMatchObject({
@@ -200,6 +216,8 @@ test("a grant with a part that is missing, too long or out of range is a TypeErr
   expect(granting({ jobNumber: -1 })).toThrow("grant.jobNumber");
   expect(granting({ prepared: {} as PreparedJob })).toThrow("grant.prepared");
   expect(granting({ user: 7 })).toThrow("grant.user must be a string");
+  expect(granting({ solo: 1 })).toThrow("grant.solo must be a boolean");
+  expect(granting({ solo: undefined })).toThrow("grant.solo must be a boolean");
   const options = { seen: {} as SeenWindow, acceptedTail: "", refusalTails };
   expect(() => addon.createIntake(options)).toThrow("options.seen");
 });

@@ -7,8 +7,8 @@ import {
   TargetCache,
   TextCache,
 } from "../../../src/journal/codec.ts";
-import { maxRecordBytes } from "../../../src/journal/format.ts";
-import type { JournalBatch, JournalRecord } from "../../../src/journal/index.ts";
+import { formatVersion, maxRecordBytes } from "../../../src/journal/format.ts";
+import type { JournalBatch, JournalRecord, ShareRecord } from "../../../src/journal/index.ts";
 import { type PackedBatch, packRecords } from "../../../src/journal/packed.ts";
 import { batchOf } from "../../../src/ledger/batch.ts";
 import { emptyPplns, type PplnsState } from "../../../src/ledger/pplns.ts";
@@ -44,14 +44,14 @@ function write(records: readonly JournalRecord[], first: number): Written {
 }
 
 function pack(bytes: Buffer, first: number, maxRecords = 1_000_000): PackedBatch | undefined {
-  const source = { node: "0-1", epoch, packer: addon, targets: new TargetCache() };
+  const source = { node: "0-1", epoch, version: formatVersion, packer: addon, targets: new TargetCache() };
   return packRecords(bytes, source, first, maxRecords);
 }
 
 /** The reference: record by record, as objects. */
 function decode({ bytes, offsets }: Written, first: number): JournalBatch {
   const targets = new TargetCache();
-  const records = offsets.map((offset) => decodeRecord(bytes, offset, targets));
+  const records = offsets.map((offset) => decodeRecord(bytes, offset, targets, formatVersion));
   return { node: "0-1", epoch, first, last: first + records.length - 1, records };
 }
 
@@ -150,7 +150,12 @@ test("two million shares of a thousand miners come to the same rows and sums", (
       timeMs += pick(3);
       hash.writeUInt32LE(pick(2 ** 31), 0);
       const share = { kind: "share", timeMs, hash: Buffer.from(hash), height: i, block: false } as const;
-      return { ...share, protocol: i % 3 === 0 ? "v2" : "v1", ...miners[pick(miners.length)]! };
+      return {
+        ...share,
+        protocol: i % 3 === 0 ? "v2" : "v1",
+        scheme: i % 7 === 0 ? "solo" : "pplns",
+        ...miners[pick(miners.length)]!,
+      };
     });
     const written = write(records, 1);
     const reference = answersOf({ ...decode(written, 1), records }, emptyPplns);
@@ -238,6 +243,29 @@ test("sound bytes that are no record are left to the reference, which names what
   expect(() => pack(faulty(104, 0xff), 1)).toThrow(
     expect.objectContaining({ code: "JOURNAL_RECORD_INVALID" }),
   );
+});
+
+test("shares that differ in nothing but their scheme are two groups, with the fields of each", () => {
+  const share = { ...anyShare, kind: "share" } as ShareRecord;
+  const both = (["pplns", "solo", "pplns"] as const).map((scheme) => ({ ...share, scheme }));
+  const packed = pack(write(both, 1).bytes, 1)!;
+  expect(packed.groups.map(({ scheme }) => scheme)).toEqual(["pplns", "solo"]);
+  expect(packed.runs).toMatchObject([
+    {
+      parts: [
+        { group: 0, shares: 2 },
+        { group: 1, shares: 1 },
+      ],
+    },
+  ]);
+});
+
+test("flags that no version has are left to the reference, solo work in version 1 is refused by it", () => {
+  for (const flags of [4, 0x82]) expect(pack(faulty(26, flags), 1)).toBeUndefined();
+  const source = { node: "0-1", epoch, version: 1, packer: addon, targets: new TargetCache() };
+  const read = (bytes: Buffer) => packRecords(bytes, source, 1, 10);
+  expect(read(faulty(26, 1))?.last).toBe(1);
+  expect(() => read(faulty(26, 2))).toThrow(expect.objectContaining({ code: "JOURNAL_RECORD_INVALID" }));
 });
 
 test("rows of other records than were surveyed are refused, and arguments that do not belong together", () => {

@@ -26,7 +26,7 @@ const work = `
   const lane = addon.createLane();
   addon.grant(lane, {
     extranonce1: 1, versionMask: 0, user: "u", account: Buffer.from("a"), worker: Buffer.from("w"), jobNumber: 1,
-    variant: 0, prepared: job, target: new Uint8Array(32).fill(0xff), work: new Uint8Array(16), height: 7, tag: 3,
+    variant: 0, prepared: job, target: new Uint8Array(32).fill(0xff), work: new Uint8Array(16), height: 7, solo: false, tag: 3,
   });
   const journal = Buffer.alloc(1 << 20), answers = Buffer.alloc(1 << 16), frame = new Float64Array(22);
   let taken = 0;

@@ -1,13 +1,16 @@
 import { expect, test } from "vitest";
+import { addressOf, parseAddress } from "../../../src/bitcoin/address.ts";
 import { readBlock } from "../../../src/bitcoin/block.ts";
 import { encodeHeader } from "../../../src/bitcoin/header.ts";
 import { buildJob } from "../../../src/jobs/build.ts";
+import { soloJob } from "../../../src/jobs/solo-coinbase.ts";
 import { createFoundBlocks } from "../../../src/pool/found-blocks.ts";
 import { recordOfBlock } from "../../../src/pool/missing-records.ts";
 import { emptyWorkBlock, proposeJob } from "../../../src/pool/proposals.ts";
 import { aTemplate } from "../../support/jobs.ts";
 import { silentLog } from "../../support/silent-log.ts";
 
+const miner = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 const script = Buffer.concat([Buffer.from("0014", "hex"), Buffer.alloc(20, 7)]);
 const job = buildJob(
   aTemplate({ height: 321 }),
@@ -67,15 +70,51 @@ test("a block that is stored already is not sent again", () => {
 
 test("the journal record of a block can be made anew from the stored block alone", () => {
   const bytes = emptyWorkBlock(job, new Uint8Array());
-  const record = recordOfBlock(bytes, { feeMillionths: 10_000, windowThousandths: 4_000 }, 99);
+  const record = recordOfBlock(bytes, { feeMillionths: 10_000, windowThousandths: 4_000 }, 99, "regtest");
   expect(record).toMatchObject({
     kind: "block",
+    scheme: "pplns",
     height: 321,
     bits: 0x207fffff,
     rewardSats: 5_000_000_000n,
     feeMillionths: 10_000,
     windowThousandths: 4_000,
     timeMs: 99,
+  });
+});
+
+test("a found solo block pays its miner, and its record is made anew from it alone, whatever the terms are now", () => {
+  const { sent, storeBlock } = blocksWith(() => "stored");
+  const payee = parseAddress(miner, "regtest");
+  if (!payee.ok) throw new Error(payee.sentence);
+  const terms = { feeMillionths: 20_000, split: [{ script, millionths: "rest" as const }] };
+  expect(storeBlock({ ...found, job: soloJob(job, payee.script, terms, 750) })).toBe("stored");
+  const { bytes } = sent[0]!;
+  expect(readBlock(bytes).coinbase.outputs).toEqual([
+    { valueSats: 4_900_000_000n, script: Buffer.from(payee.script) },
+    { valueSats: 100_000_000n, script },
+  ]);
+  const now = { feeMillionths: 10_000, windowThousandths: 4_000 };
+  const record = recordOfBlock(bytes, now, 99, "regtest");
+  expect(record).toMatchObject({
+    kind: "block",
+    scheme: "solo",
+    rewardSats: 5_000_000_000n,
+    feeSats: 100_000_000n,
+    account: miner,
+    worker: "",
+  });
+  expect(record).not.toHaveProperty("feeMillionths");
+});
+
+test("a solo miner who is paid at the pool's own address is a solo miner still", () => {
+  const terms = { feeMillionths: 0, split: [{ script, millionths: "rest" as const }] };
+  const bytes = emptyWorkBlock(soloJob(job, script, terms, 750), new Uint8Array());
+  const now = { feeMillionths: 10_000, windowThousandths: 4_000 };
+  expect(recordOfBlock(bytes, now, 99, "regtest")).toMatchObject({
+    scheme: "solo",
+    feeSats: 0n,
+    account: addressOf(script, "regtest"),
   });
 });
 

@@ -60,6 +60,7 @@ function aSubmission(changes: Partial<Submission> = {}): Submission {
     account: "bc1qaccount",
     worker: "rig",
     protocol: "v1",
+    scheme: "pplns",
     ...changes,
   };
 }
@@ -130,6 +131,16 @@ test("a block in an unauthorized submission is stored, and the submission is ref
     "answered unauthorized",
     "done unauthorized",
   ]);
+});
+
+test("solo work is recorded as such, and its block with the fee that its coinbase pays, whatever the window is", () => {
+  const { submit, records } = sharesJudging(blockFlag);
+  submit({ scheme: "solo" });
+  expect(records).toMatchObject([
+    { kind: "share", scheme: "solo", block: true },
+    { kind: "block", scheme: "solo", rewardSats: 5_000_000_000n, feeSats: 50_000_000n },
+  ]);
+  expect(records[1]).not.toHaveProperty("windowThousandths");
 });
 
 test("the same block again is neither recorded nor credited twice", () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { decodeRecord, TargetCache } from "../../../src/journal/codec.ts";
+import { formatVersion } from "../../../src/journal/format.ts";
+import type { Scheme } from "../../../src/journal/record.ts";
 import { loadAddon } from "../../../src/native/index.ts";
 import { aClock } from "../../support/clock.ts";
 import { aJob } from "../../support/jobs.ts";
@@ -14,7 +16,7 @@ const clock = aClock();
 const difficulty = 2.3284e-10;
 let extranonce2 = 0;
 
-function anEngine(changes: { native?: boolean; batchBytes?: number } = {}): ShareEngine {
+function anEngine(changes: { native?: boolean; batchBytes?: number; scheme?: Scheme } = {}): ShareEngine {
   const engine = aShareEngine({ addon, clock, difficulty, native: true, ...changes });
   engine.addJob(job(1, 1));
   engine.receive(
@@ -49,28 +51,32 @@ test("once a share was let through, its like are taken in native code, and answe
   expect(engine.takeSent()).toBe([3, 4, '"five"', 6].map(accepted).join(""));
 });
 
-test("records written in native code are what the journal's codec reads", () => {
-  const engine = anEngine();
-  engine.receive(Buffer.from(submit(3) + submit(4)));
-  engine.receive(Buffer.from(submit(5)));
-  const bytes = engine.commit(true);
-  expect(engine.native).toBe(2);
-  const targets = new TargetCache();
-  const lengths: number[] = [];
-  for (let at = 0; at < bytes.length; at += lengths.at(-1)!) {
-    lengths.push(bytes.readUInt32LE(at + 4));
-    expect(decodeRecord(bytes, at, targets)).toMatchObject({
-      kind: "share",
-      timeMs: clock.wallMs(),
-      height: 100,
-      protocol: "v1",
-      block: false,
-      account: anAddress,
-      worker: "rig",
-    });
-  }
-  expect(lengths).toHaveLength(3);
-});
+test.each(["pplns", "solo"] as const)(
+  "%s records written in native code are what the journal's codec reads",
+  (scheme) => {
+    const engine = anEngine({ scheme });
+    engine.receive(Buffer.from(submit(3) + submit(4)));
+    engine.receive(Buffer.from(submit(5)));
+    const bytes = engine.commit(true);
+    expect(engine.native).toBe(2);
+    const targets = new TargetCache();
+    const lengths: number[] = [];
+    for (let at = 0; at < bytes.length; at += lengths.at(-1)!) {
+      lengths.push(bytes.readUInt32LE(at + 4));
+      expect(decodeRecord(bytes, at, targets, formatVersion)).toMatchObject({
+        kind: "share",
+        timeMs: clock.wallMs(),
+        height: 100,
+        protocol: "v1",
+        block: false,
+        scheme,
+        account: anAddress,
+        worker: "rig",
+      });
+    }
+    expect(lengths).toHaveLength(3);
+  },
+);
 
 test("what cannot be made durable is refused, each under its own id, and the connection ends", () => {
   const engine = anEngine();

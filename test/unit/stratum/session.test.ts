@@ -160,6 +160,7 @@ test("a submission carries all that its judgement needs", async () => {
     account: anAddress,
     worker: "a_b.c",
     protocol: "v1",
+    scheme: "pplns",
   });
 });
 
