@@ -83,7 +83,8 @@ const formatVersion = 1;
 const magic = Buffer.from("penstjob");
 const prefixLength = 48;
 const extension = ".job";
-const partExtension = ".job-part";
+/** One for all: whatever a full disk leaves of it is written over. */
+const partName = "next.job-part";
 /** Jobs that wait for the disk; beyond it the oldest of them is not written. */
 const maxWaiting = 16;
 
@@ -108,10 +109,10 @@ const jobFields: Readonly<Record<keyof JobData, true>> = {
   clean: true,
 };
 
-/** Reads what the last run left, in the caller's thread: a few hundred small files at most. */
+/** Reads what the last run left, in the caller's thread: a hundred small files or so. */
 export function openKeptJobs(options: KeptJobsOptions): KeptJobs {
   const { directory, origin, clock, maxJobs } = options;
-  const names = new Set(readdirSync(directory).filter(isOurs));
+  const names = new Set(readdirSync(directory).filter((name) => name.endsWith(extension)));
   const stored = readAll(directory, names);
   const lastTip = stored.at(-1)?.job;
   const ofThisOrigin = stored.filter((file) => file.origin === origin);
@@ -144,8 +145,8 @@ export function openKeptJobs(options: KeptJobsOptions): KeptJobs {
   async function writeWaiting(): Promise<void> {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       try {
-        await write(file);
         await removeOthers();
+        await write(file);
       } catch (error) {
         options.onTrouble(error as Error);
       }
@@ -154,11 +155,9 @@ export function openKeptJobs(options: KeptJobsOptions): KeptJobs {
 
   async function write(file: KeptFile): Promise<void> {
     const name = nameOf(file.job.number);
-    const part = name.replace(extension, partExtension);
-    names.add(part).add(name);
-    await writeFile(join(directory, part), encode(file));
-    await rename(join(directory, part), join(directory, name));
-    names.delete(part);
+    await writeFile(join(directory, partName), encode(file));
+    await rename(join(directory, partName), join(directory, name));
+    names.add(name);
   }
 
   async function removeOthers(): Promise<void> {
@@ -196,10 +195,6 @@ function bounded(files: readonly KeptFile[], maxJobs: number): readonly KeptFile
   return files.filter(({ job }) => tips.includes(job.tipNumber)).slice(-maxJobs);
 }
 
-function isOurs(name: string): boolean {
-  return name.endsWith(extension) || name.endsWith(partExtension);
-}
-
 function nameOf(jobNumber: number): string {
   return jobNumber.toString(16).padStart(10, "0") + extension;
 }
@@ -207,7 +202,6 @@ function nameOf(jobNumber: number): string {
 /** All sound ones, oldest first. */
 function readAll(directory: string, names: ReadonlySet<string>): KeptFile[] {
   return [...names]
-    .filter((name) => name.endsWith(extension))
     .flatMap((name) => {
       const file = decode(readFileSync(join(directory, name)));
       return file !== undefined && nameOf(file.job.number) === name ? [file] : [];

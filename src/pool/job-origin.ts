@@ -11,7 +11,7 @@ export function originOfJobs(config: Config): string | undefined {
   if (boot === undefined) return undefined;
   const { chain, pool, journal } = config;
   return JSON.stringify([
-    ...[boot, chain, pool.frontEnd, journal.directory],
+    ...[boot, chain, pool.frontEnd, pool.scheme, journal.directory],
     ...[payees(config), feeMillionths(config), windowThousandths(config)],
   ]);
 }

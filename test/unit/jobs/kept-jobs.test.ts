@@ -243,10 +243,20 @@ describe("what is not taken over", () => {
 
 test("what is damaged, left half written or no longer kept goes with the next job", async () => {
   writeFileSync(join(directory, "0000000001.job"), "damaged");
-  writeFileSync(join(directory, "0000000002.job-part"), "half");
+  writeFileSync(join(directory, "next.job-part"), "half");
   writeFileSync(join(directory, "notes.txt"), "somebody else's");
   await keep(open(), aJob({ number: 3 }));
   expect(readdirSync(directory).sort()).toEqual(["0000000003.job", "notes.txt"]);
+});
+
+test("a disk that refuses for long leaves one half file at most", async () => {
+  const jobs = open({ onTrouble: () => {} });
+  // Nothing can be renamed to what is a folder.
+  for (let number = 1; number <= 5; number++) mkdirSync(join(fileOf(number), "full"), { recursive: true });
+  for (let number = 1; number <= 5; number++) await keep(jobs, aJob({ number }));
+  expect(readdirSync(directory).filter((name) => name.endsWith("part"))).toEqual(["next.job-part"]);
+  await keep(jobs, aJob({ number: 6 }));
+  expect(readdirSync(directory).filter((name) => name.endsWith("part"))).toEqual([]);
 });
 
 test("a disk that refuses is told, and costs only what a restart would know", async () => {
