@@ -35,6 +35,8 @@ void Test(Input input) {
         const bool inserted = plain.Insert(tip, hash);
         CHECK(seen.Insert(tip, hash) == inserted);
         CHECK(seen.Contains(tip, hash) == inserted);
+      } else {
+        CHECK(seen.InsertOnce(tip, hash));
       }
     }
     CHECK(seen.size() == plain.size() && seen.size() <= maxEntries);

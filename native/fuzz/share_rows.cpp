@@ -144,6 +144,24 @@ void CheckRows(const RecordSurvey& survey, const Journal& journal, std::uint8_t 
   WriteShareRows(rows, fewer, survey.groupOf, groups, 3);
 }
 
+/// The window gets the shares of one height and no others, and never a byte too far is read.
+void CheckInserted(const RecordSurvey& survey, const Journal& journal, std::uint8_t odd) {
+  const Bytes records = Bytes(journal.bytes).first(survey.length);
+  const std::uint32_t height = records.empty() ? 0 : ReadLe32(records.subspan(120).first<4>());
+  const Hash block = {};
+  SeenWindow seen(kMaxRecords + 10 + survey.groupOf.size(), {1, 2});
+  CHECK(InsertShares(seen, {1, block}, height, records) == true);
+  CHECK(seen.size() <= survey.shares);
+  const std::size_t size = seen.size();
+  CHECK(InsertShares(seen, {1, block}, height, records) == true);
+  CHECK(seen.size() == size);
+  if (size > 0) {
+    SeenWindow full(size - 1, {1, 2});
+    CHECK(InsertShares(full, {1, block}, height, records) == false);
+  }
+  InsertShares(seen, {1, block}, height, records.first(records.size() - std::min<std::size_t>(odd, records.size())));
+}
+
 void Test(Input input) {
   const std::uint64_t sequence = input.Word();
   const std::size_t maxRecords = input.UpTo(kMaxRecords + 10);
@@ -154,6 +172,7 @@ void Test(Input input) {
   CheckSurvey(survey, journal, maxRecords);
   CheckGroups(survey, journal.bytes);
   CheckRows(survey, journal, odd);
+  CheckInserted(survey, journal, odd);
 }
 
 const Target kTarget("share_rows", [](Bytes bytes) { Test(Input(bytes)); });

@@ -9,6 +9,7 @@
 #include "judge.h"
 #include "merkle.h"
 #include "scan.h"
+#include "share_rows.h"
 
 // The only file that knows both sides: it checks, converts and calls. Nothing is decided here, nothing is global; each
 // environment (main thread or worker) has functions of its own, whose data is a kernel, which is constant.
@@ -116,6 +117,28 @@ Napi::Value CallForgetBefore(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// seen.insert(tipNumber: number, previousHash: Uint8Array, hash: Uint8Array): boolean
+Napi::Value CallInsert(const Napi::CallbackInfo& info) {
+  const std::uint64_t tipNumber = RequireInteger(info[0], "tipNumber", 0, kMaxSafeInteger);
+  Hash previousHash;
+  Hash hash;
+  CopyBytes(previousHash, RequireFixed<32>(info[1], "previousHash"));
+  CopyBytes(hash, RequireFixed<32>(info[2], "hash"));
+  return Napi::Boolean::New(info.Env(), ThisWindow(info).InsertOnce({tipNumber, previousHash}, hash));
+}
+
+/// seen.insertShares(tipNumber: number, previousHash: Uint8Array, height: number, records: Uint8Array): boolean
+Napi::Value CallInsertShares(const Napi::CallbackInfo& info) {
+  const std::uint64_t tipNumber = RequireInteger(info[0], "tipNumber", 0, kMaxSafeInteger);
+  Hash previousHash;
+  CopyBytes(previousHash, RequireFixed<32>(info[1], "previousHash"));
+  const std::uint32_t height = RequireUint32(info[2], "height");
+  const Bytes records = RequireBytes(info[3], "records");
+  const auto inserted = InsertShares(ThisWindow(info), {tipNumber, previousHash}, height, records);
+  if (!inserted.has_value()) throw ArgumentError("records are not those that were surveyed");
+  return Napi::Boolean::New(info.Env(), *inserted);
+}
+
 SeenWindow::Seed RandomSeed() {
   std::random_device random;
   const auto word = [&random] { return std::uint64_t{random()} << 32 | random(); };
@@ -132,6 +155,10 @@ Napi::Value CallCreateSeenWindow(const Napi::CallbackInfo& info) {
       Napi::PropertyDescriptor::Accessor<Guarded<GetSeenBytes>>("bytes", napi_enumerable),
       Napi::PropertyDescriptor::Value(
           "forgetBefore", Napi::Function::New<Guarded<CallForgetBefore>>(info.Env(), "forgetBefore"), napi_default),
+      Napi::PropertyDescriptor::Value("insert", Napi::Function::New<Guarded<CallInsert>>(info.Env(), "insert"),
+                                      napi_default),
+      Napi::PropertyDescriptor::Value(
+          "insertShares", Napi::Function::New<Guarded<CallInsertShares>>(info.Env(), "insertShares"), napi_default),
   });
   return handle;
 }

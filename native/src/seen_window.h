@@ -36,6 +36,8 @@ class SeenWindow {
   void Prefetch(const Tip& tip, const Hash& hash);
   /// False if the window is full or no memory is to be had. The hash must not be held yet.
   bool Insert(const Tip& tip, const Hash& hash);
+  /// The same for a hash that may be held already: then nothing changes.
+  bool InsertOnce(const Tip& tip, const Hash& hash) { return Contains(tip, hash) || Insert(tip, hash); }
   /// Drops the entries of blocks last seen as a tip below `tipNumber`.
   void ForgetBefore(std::uint64_t tipNumber);
   /// Whether hashes of that tip may have been dropped, so that a repetition would go unnoticed.

@@ -241,4 +241,17 @@ bool WriteShareRows(std::span<std::uint8_t> out, Bytes records, std::span<const 
   return true;
 }
 
+std::optional<bool> InsertShares(SeenWindow& seen, const SeenWindow::Tip& tip, std::uint32_t height, Bytes records) {
+  while (!records.empty()) {
+    const Bytes record = WholeRecord(records);
+    if (record.empty()) return std::nullopt;
+    records = records.subspan(record.size());
+    if (record[At::kKind] != kShare || Le32At(record, At::kHeight) != height) continue;
+    Hash hash;
+    CopyBytes(hash, record.subspan<At::kHash, 32>());
+    if (!seen.InsertOnce(tip, hash)) return false;
+  }
+  return true;
+}
+
 }  // namespace penstock

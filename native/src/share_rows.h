@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bytes.h"
+#include "seen_window.h"
 
 namespace penstock {
 
@@ -73,5 +74,9 @@ std::optional<std::size_t> ShareRowsLength(std::span<const std::uint32_t> groupO
 /// ShareRowsLength bytes. False if the records are not those that were surveyed; what is written then is of no use.
 bool WriteShareRows(std::span<std::uint8_t> out, Bytes records, std::span<const std::uint32_t> groupOf,
                     const GroupFields& groups, std::uint16_t groupColumns);
+
+/// Adds the hashes of the surveyed shares of this height to the window, as ones of this tip; those that it holds already
+/// change nothing. False if the window is full before all are in; nullopt if the records are not ones that were surveyed.
+std::optional<bool> InsertShares(SeenWindow& seen, const SeenWindow::Tip& tip, std::uint32_t height, Bytes records);
 
 }  // namespace penstock

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Template } from "../template/template.ts";
 import type { JobData } from "./job.ts";
+import type { KnownTip } from "./kept-jobs.ts";
 
 /** What makes one job differ from another of the same template. */
 export interface JobIssue {
@@ -18,6 +19,8 @@ export interface JobFeedOptions {
   /** No connection goes longer than this without a job: firmware takes silence for a dead pool (30 s at most). */
   readonly reissueMs: number;
   readonly onJob: (job: JobData, template: Template) => void;
+  /** Where the last run stopped: its tip keeps its number, since jobs of it are still known, and others get later ones. */
+  readonly lastTip?: KnownTip | undefined;
 }
 
 export interface JobFeed {
@@ -34,19 +37,21 @@ export function createJobFeed(options: JobFeedOptions): JobFeed {
   let template: Template | undefined;
   let current: JobData | undefined;
   let issuedAt = Number.NEGATIVE_INFINITY;
-  let tipNumber = 0;
+  let tip = options.lastTip;
 
   function use(next: Template): void {
-    const sameTip = template !== undefined && equal(template.previousHash, next.previousHash);
-    const job = issue(next, sameTip ? tipNumber : tipNumber + 1, !sameTip);
+    const sameTip = tip !== undefined && equal(tip.previousHash, next.previousHash);
+    const tipNumber = tip === undefined ? 1 : sameTip ? tip.tipNumber : tip.tipNumber + 1;
+    const job = issue(next, tipNumber, !sameTip);
     template = next;
-    tipNumber = job.tipNumber;
+    tip = job;
     publish(job, next);
   }
 
   function tick(): void {
-    if (template === undefined || clock.monotonicMs() - issuedAt < options.reissueMs) return;
-    publish(issue(template, tipNumber, false), template);
+    if (template === undefined || current === undefined) return;
+    if (clock.monotonicMs() - issuedAt < options.reissueMs) return;
+    publish(issue(template, current.tipNumber, false), template);
   }
 
   function issue(from: Template, ofTip: number, clean: boolean): JobData {

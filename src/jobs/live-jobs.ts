@@ -27,7 +27,16 @@ export interface LiveJobs {
   readonly size: number;
   /** Number of the oldest job held; infinite if there is none. */
   readonly oldestNumber: number;
-  /** @throws PoolError JOB_OUT_OF_ORDER unless number rises and tipNumber does not fall. */
+  /**
+   * Jobs from before a restart, oldest first: known, so that their shares can be judged, but none of them is current.
+   * At the start, once. Only those of which every accepted share is remembered may be given.
+   * @throws PoolError as add does.
+   */
+  restore(old: readonly JobData[]): void;
+  /**
+   * The newest of the restored jobs may be added as well, which makes it current.
+   * @throws PoolError JOB_OUT_OF_ORDER unless number rises and tipNumber does not fall.
+   */
   add(data: JobData): LiveJob;
   get(number: number): LiveJob | undefined;
 }
@@ -42,15 +51,26 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
   const jobs = new Map<number, LiveJob>();
   /** Numbers of the last tips, oldest first. */
   let tips: readonly number[] = [];
+  let newest: LiveJob | undefined;
   let current: LiveJob | undefined;
   let oldestNumber = Number.POSITIVE_INFINITY;
 
+  function restore(old: readonly JobData[]): void {
+    for (const data of old) hold(data);
+  }
+
   function add(data: JobData): LiveJob {
-    assertOrder(data, current?.data);
+    const isRestored = current === undefined && data.number === newest?.data.number;
+    current = isRestored ? newest! : hold(data);
+    return current;
+  }
+
+  function hold(data: JobData): LiveJob {
+    assertOrder(data, newest?.data);
     const job = { data, prepared: prepare(addon, data) };
     jobs.set(data.number, job);
-    const isNewTip = data.tipNumber !== current?.data.tipNumber;
-    current = job;
+    const isNewTip = data.tipNumber !== newest?.data.tipNumber;
+    newest = job;
     if (isNewTip) holdTip(data.tipNumber);
     dropOldest();
     for (const number of jobs.keys()) {
@@ -86,6 +106,7 @@ export function createLiveJobs(options: LiveJobsOptions): LiveJobs {
     get oldestNumber() {
       return oldestNumber;
     },
+    restore,
     add,
     get: (number) => jobs.get(number),
   };
@@ -105,12 +126,12 @@ export function prepare(addon: Pick<Addon, "prepareJob">, data: JobData): Prepar
   });
 }
 
-function assertOrder(next: JobData, current: JobData | undefined): void {
-  if (current === undefined) return;
-  if (next.number > current.number && next.tipNumber >= current.tipNumber) return;
+function assertOrder(next: JobData, newest: JobData | undefined): void {
+  if (newest === undefined) return;
+  if (next.number > newest.number && next.tipNumber >= newest.tipNumber) return;
   throw new PoolError(
     "JOB_OUT_OF_ORDER",
-    `Job ${next.number} of tip ${next.tipNumber} came after job ${current.number} of tip ${current.tipNumber}.`,
+    `Job ${next.number} of tip ${next.tipNumber} came after job ${newest.number} of tip ${newest.tipNumber}.`,
     "This is a bug; please report it.",
   );
 }

@@ -32,6 +32,8 @@ export interface PackedBatch {
   readonly runs: readonly Run[];
   /** Bytes of all records. */
   readonly length: number;
+  /** The records as they stand in the segment. */
+  readonly bytes: Buffer;
   /**
    * The shares as the body of a COPY in Postgres' binary format; a row is hash, sequence, time, protocol and block, then
    * what stands in `fields` for its group: this many `columns`, each with its length before it.
@@ -88,6 +90,7 @@ export function packRecords(
     groups: Array.from(survey.groups, (offset) => decode(offset) as ShareRecord),
     runs: runsOf(survey.runs, survey.parts, decode),
     length,
+    bytes: bytes.subarray(0, length),
     copyBody: (fields, columns, room) => {
       const ends = new Uint32Array(fields.length);
       let end = 0;

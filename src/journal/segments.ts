@@ -1,5 +1,5 @@
 /** The files of one journal folder: which segments there are, in order, and how they hang together. */
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PoolError } from "../errors.ts";
 import {
@@ -31,6 +31,39 @@ export async function listSegments(directory: string): Promise<SegmentFile[]> {
       return parsed === undefined ? [] : [{ path: join(directory, name), ...parsed }];
     })
     .sort((a, b) => a.epoch - b.epoch || a.firstSequence - b.firstSequence);
+}
+
+/**
+ * What has to be read to get from each position to `upTo`: the bytes of all segments that may hold a record of it.
+ * @throws PoolError JOURNAL_UNREADABLE.
+ */
+export async function bytesBehind(
+  directory: string,
+  positions: readonly SequencePosition[],
+  upTo: SequencePosition,
+): Promise<number[]> {
+  const segments = (await listSegments(directory)).filter(
+    (file) => comparePositions(startOf(file), upTo) <= 0,
+  );
+  const firsts = positions.map((position) =>
+    Math.max(
+      0,
+      segments.findLastIndex((file) => comparePositions(startOf(file), position) <= 0),
+    ),
+  );
+  const amounts = new Array<number>(segments.length + 1).fill(0);
+  for (let index = segments.length - 1; index >= Math.min(...firsts); index--) {
+    const { path } = segments[index]!;
+    const { size } = await stat(path).catch((cause) => {
+      throw unreadable(path, cause);
+    });
+    amounts[index] = amounts[index + 1]! + size;
+  }
+  return firsts.map((first) => amounts[first]!);
+}
+
+function startOf({ epoch, firstSequence }: SegmentFile): SequencePosition {
+  return { epoch, sequence: firstSequence };
 }
 
 /** @throws PoolError JOURNAL_DAMAGED, JOURNAL_FORMAT_NEWER, JOURNAL_UNREADABLE. */

@@ -171,4 +171,11 @@ export interface SeenWindow {
   readonly bytes: number;
   /** Drops the hashes of all blocks that were last built on under a tip number below this one. */
   forgetBefore(tipNumber: number): void;
+  /**
+   * Has the window know a share that was accepted before it was made; one that it knows already changes nothing.
+   * @returns false if the window is full.
+   */
+  insert(tipNumber: number, previousHash: Uint8Array, hash: Uint8Array): boolean;
+  /** The same for all shares of this height among journal records that were surveyed. */
+  insertShares(tipNumber: number, previousHash: Uint8Array, height: number, records: Uint8Array): boolean;
 }

@@ -15,6 +15,8 @@ import { type CoinbaseSpec, checkCoinbaseSpec } from "../jobs/coinbase.ts";
 import { openDurableCounter } from "../jobs/durable-counter.ts";
 import { createExtranonceSpace } from "../jobs/extranonce-space.ts";
 import { createJobFeed } from "../jobs/feed.ts";
+import { openKeptJobs } from "../jobs/kept-jobs.ts";
+import type { Position } from "../journal/record.ts";
 import { createLogger } from "../log/index.ts";
 import { createMetrics, mergeMetrics, watchProcess } from "../metrics/index.ts";
 import { loadAddon } from "../native/index.ts";
@@ -22,12 +24,20 @@ import { Nodes } from "../node/index.ts";
 import type { FromWorker } from "../processes/messages.ts";
 import { superviseWorkers } from "../processes/supervisor.ts";
 import { Templates } from "../template/index.ts";
-import { writeTransactionsFile } from "../template/transactions-file.ts";
+import { hasTransactionsFile, writeTransactionsFile } from "../template/transactions-file.ts";
 import { openBooks } from "./books.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { originOfJobs } from "./job-origin.ts";
 import { latch } from "./latch.ts";
 import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
-import { extranonceReuseMs, foldersOf, type WorkerSettings } from "./settings.ts";
+import {
+  extranonceReuseMs,
+  foldersOf,
+  journalNode,
+  maxLiveJobs,
+  oldJobsMs,
+  type WorkerSettings,
+} from "./settings.ts";
 import { TemplateFlow } from "./template-flow.ts";
 import { version } from "./version.ts";
 import { WorkerHealth } from "./worker-health.ts";
@@ -159,14 +169,27 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     lease: jobNumberLease,
     first: 1,
   });
+  const keptJobs = openKeptJobs({
+    directory: folders.jobs,
+    origin: originOfJobs(config),
+    clock,
+    maxJobs: maxLiveJobs,
+    maxAgeMs: oldJobsMs,
+    canComplete: ({ templateId, transactionCount }) =>
+      transactionCount === 0 || hasTransactionsFile(folders.templates, templateId),
+    onTrouble: (err) =>
+      log.warn({ event: "job-not-kept", err }, "a job could not be written; a restart would forget it"),
+  });
   const feed = createJobFeed({
     build: (template, issue) => buildJob(template, coinbase, issue, addon),
     nextNumber: () => numbers.next(),
     clock,
     reissueMs,
+    lastTip: keptJobs.lastTip,
     onJob: (job) => {
       metrics.jobs.made.inc({ kind: job.kind });
       supervisor.broadcast({ type: "job", job });
+      keptJobs.keep(job);
     },
   });
   const flow = new TemplateFlow({
@@ -210,6 +233,8 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     log,
     onStarted: (worker) => {
       workerMetrics.started(worker);
+      const jobs = keptJobs.forNode(journalNode(config.pool.frontEnd, worker));
+      supervisor.send(worker, { type: "old-jobs", jobs });
       if (feed.current !== undefined) supervisor.send(worker, { type: "job", job: feed.current });
       supervisor.send(worker, { type: "serving", reasons: poolReasons() });
     },
@@ -226,10 +251,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   function hear(worker: number, message: Exclude<FromWorker, { type: "hello" }>): void {
     switch (message.type) {
       case "ready":
-        books.announce(message.committed);
+        durable(message.committed);
         break;
       case "committed":
-        books.announce(message.position);
+        durable(message.position);
         break;
       case "extranonces-wanted":
         supervisor.send(worker, { type: "extranonces", lease: extranonces.lease(worker) });
@@ -248,6 +273,11 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
         workerMetrics.hear(worker, message.id, message.metrics);
         break;
     }
+  }
+
+  function durable(position: Position): void {
+    books.announce(position);
+    keptJobs.journalAt(position);
   }
 
   /** Why no worker may serve now. */
@@ -299,6 +329,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     await supervisor.stop(stopLimitMs);
     tracker.close();
     submitter.close();
+    await keptJobs.settled();
     await books.close();
     nodes.close();
     await api.close();

@@ -10,6 +10,10 @@ export interface WorkerSettings {
 
 /** Jobs that a worker can still judge: most of an hour at one every 25 s. */
 export const maxLiveJobs = 128;
+/** Jobs of a run before are known for so long after they went out: miners work on newer ones within a minute. */
+export const oldJobsMs = 30 * 60_000;
+/** What a worker reads of its journal before it serves, some seconds' work; older jobs that need more are dropped. */
+export const maxRememberedBytes = 512 * 2 ** 20;
 /** Templates whose transactions stay on disk: those of every live job, and some for those on their way. */
 export const templatesKept = maxLiveJobs + 32;
 
@@ -29,6 +33,7 @@ export function foldersOf(config: Config) {
     journal: config.journal.directory,
     blocks: join(dataDirectory, "blocks"),
     templates: join(dataDirectory, "templates"),
+    jobs: join(dataDirectory, "jobs"),
     counters: join(dataDirectory, "counters"),
   };
 }

@@ -9,6 +9,7 @@ import { systemClock } from "../clock.ts";
 import { type Config, feeMillionths, secretsOf, sha256Kernel, windowThousandths } from "../config/index.ts";
 import { describeError } from "../errors.ts";
 import { createExtranoncePool } from "../jobs/extranonce-pool.ts";
+import type { KeptJob } from "../jobs/kept-jobs.ts";
 import { createLiveJobs } from "../jobs/live-jobs.ts";
 import { type Journal, openJournal } from "../journal/index.ts";
 import { createLogger, type Logger } from "../log/index.ts";
@@ -18,6 +19,7 @@ import { loadAddon } from "../native/index.ts";
 import type { FromWorker, ToWorker } from "../processes/messages.ts";
 import { createShares } from "../shares/accept-shares.ts";
 import { createNativeIntake } from "../shares/native-intake.ts";
+import { seenBefore } from "../shares/seen-before.ts";
 import type { StratumLimits } from "../stratum/limits.ts";
 import { createStratum } from "../stratum/stratum.ts";
 import { readTransactionsFileSync } from "../template/transactions-file.ts";
@@ -25,7 +27,13 @@ import { createFoundBlocks } from "./found-blocks.ts";
 import { latch } from "./latch.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
-import { extranonceReuseMs, journalNode, maxLiveJobs, type WorkerSettings } from "./settings.ts";
+import {
+  extranonceReuseMs,
+  journalNode,
+  maxLiveJobs,
+  maxRememberedBytes,
+  type WorkerSettings,
+} from "./settings.ts";
 import { version } from "./version.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
@@ -86,8 +94,9 @@ async function serve(
   let serving: Serving | undefined;
   const addon = loadAddon({ kernel: sha256Kernel() });
   const node = journalNode(config.pool.frontEnd, workerNumber);
+  const directory = join(config.journal.directory, node);
   const journal = await openJournal({
-    directory: join(config.journal.directory, node),
+    directory,
     node,
     addon,
     clock,
@@ -105,12 +114,22 @@ async function serve(
     // What was not acknowledged is refused; a fresh process recovers the journal and starts a new segment.
     onFailure: (error) => failed.now(error),
   });
-  const seen = addon.createSeenWindow(config.stratum.limits.seenShares);
+  const before = await seenBefore({
+    jobs: await inbox.oldJobs,
+    directory,
+    committed: journal.committed,
+    addon,
+    maxSeen: config.stratum.limits.seenShares,
+    maxBytes: maxRememberedBytes,
+    log,
+  });
+  const { seen } = before;
   const jobs = createLiveJobs({
     addon,
     maxJobs: maxLiveJobs,
     onTipsDropped: (oldest) => seen.forgetBefore(oldest),
   });
+  jobs.restore(before.jobs);
   const extranonces = createExtranoncePool({
     clock,
     reserve: extranonceReserve,
@@ -185,8 +204,11 @@ async function serve(
   const obey = (message: Instruction) => {
     switch (message.type) {
       case "start":
+      case "old-jobs":
         break;
       case "job":
+        // A worker that was replaced may hear of a job whose shares it could not look up: it waits for the next.
+        if (!before.isKnown(message.job)) break;
         stratum.broadcast(jobs.add(message.job));
         served.haveJob();
         break;
@@ -252,6 +274,7 @@ function announceCommits(journal: Journal): void {
 
 interface Inbox {
   readonly start: Promise<Start>;
+  readonly oldJobs: Promise<readonly KeptJob[]>;
   /** Hands over what has come since the start, then everything as it comes. */
   deliverTo(obey: (message: Instruction) => void): void;
 }
@@ -260,14 +283,16 @@ interface Inbox {
 function openInbox(): Inbox {
   const early: Instruction[] = [];
   let receive = (message: Instruction): void => void early.push(message);
-  const start = new Promise<Start>((resolve) => {
-    process.on("message", (message: Instruction) => {
-      if (message.type === "start") resolve(message);
-      else receive(message);
-    });
+  const start = latch<Start>();
+  const oldJobs = latch<readonly KeptJob[]>();
+  process.on("message", (message: Instruction) => {
+    if (message.type === "start") start.now(message);
+    else if (message.type === "old-jobs") oldJobs.now(message.jobs);
+    else receive(message);
   });
   return {
-    start,
+    start: start.value,
+    oldJobs: oldJobs.value,
     deliverTo(obey) {
       receive = obey;
       for (const message of early.splice(0)) obey(message);

@@ -1,4 +1,5 @@
 import type { JobData } from "../jobs/job.ts";
+import type { KeptJob } from "../jobs/kept-jobs.ts";
 import type { BlockRecord, Position } from "../journal/record.ts";
 import type { MetricsSnapshot } from "../metrics/index.ts";
 
@@ -6,6 +7,8 @@ import type { MetricsSnapshot } from "../metrics/index.ts";
 export type ToWorker<Settings = unknown> =
   /** Once, first: everything that the worker needs to know. */
   | { readonly type: "start"; readonly workerNumber: number; readonly settings: Settings }
+  /** Once, next: jobs from before this worker's start, which it may judge once it knows their accepted shares. */
+  | { readonly type: "old-jobs"; readonly jobs: readonly KeptJob[] }
   | { readonly type: "job"; readonly job: JobData }
   /** A stretch of extranonce1 values that this worker alone may hand out. */
   | { readonly type: "extranonces"; readonly lease: { first: number; count: number } | undefined }

@@ -7,9 +7,9 @@
  *   16  data    the transactions with their witnesses, back to back
  *
  * Written under another name and renamed, so a reader sees all of it or nothing, also after kill -9. It is not synced:
- * no job outlives a power cut, and a block that was found is synced whole, on its own, before anything else happens.
+ * no job outlives a power cut (kept-jobs.ts), and a block that was found is synced whole, on its own, before anything else happens.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PoolError } from "../errors.ts";
@@ -49,6 +49,11 @@ export async function writeTransactionsFile(
       { cause },
     );
   }
+}
+
+/** Whether a block of this template can still be completed. */
+export function hasTransactionsFile(directory: string, templateId: string): boolean {
+  return existsSync(pathOf(directory, templateId));
 }
 
 /**

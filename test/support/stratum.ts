@@ -56,6 +56,8 @@ export class MemoryJobs implements LiveJobs {
     return Math.min(...this.#jobs.keys());
   }
 
+  restore(): void {}
+
   add(data: JobData): LiveJob {
     this.current = { data, prepared: {} as PreparedJob };
     this.#jobs.set(data.number, this.current);

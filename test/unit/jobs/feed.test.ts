@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { createJobFeed } from "../../../src/jobs/feed.ts";
 import type { JobData } from "../../../src/jobs/job.ts";
+import type { KnownTip } from "../../../src/jobs/kept-jobs.ts";
 import { aClock } from "../../support/clock.ts";
 import { aJob, aTemplate } from "../../support/jobs.ts";
 
-function aFeed() {
+function aFeed(lastTip?: KnownTip) {
   const clock = aClock();
   const jobs: JobData[] = [];
   let number = 0;
@@ -17,6 +18,7 @@ function aFeed() {
     clock,
     reissueMs: 25_000,
     onJob: (job) => jobs.push(job),
+    lastTip,
   });
   return { clock, feed, jobs };
 }
@@ -72,4 +74,26 @@ test("a template that no job can be made of changes nothing", () => {
     { templateId: "good", tipNumber: 1 },
     { templateId: "good", tipNumber: 1 },
   ]);
+});
+
+test("after a restart the tip of before keeps its number, and no job on it tells miners to drop their work", () => {
+  const { clock, feed, jobs } = aFeed({ tipNumber: 7, previousHash: otherTip });
+  clock.advance(25_000);
+  feed.tick();
+  expect(jobs).toEqual([]);
+  feed.use(aTemplate({ previousHash: Uint8Array.from(otherTip) }));
+  clock.advance(25_000);
+  feed.tick();
+  feed.use(aTemplate());
+  expect(jobs.map(({ clean, tipNumber }) => ({ clean, tipNumber }))).toEqual([
+    { clean: false, tipNumber: 7 },
+    { clean: false, tipNumber: 7 },
+    { clean: true, tipNumber: 8 },
+  ]);
+});
+
+test("after a restart any other tip has a later number than all before", () => {
+  const { feed, jobs } = aFeed({ tipNumber: 7, previousHash: otherTip });
+  feed.use(aTemplate());
+  expect(jobs).toMatchObject([{ clean: true, tipNumber: 8 }]);
 });

@@ -119,3 +119,60 @@ test.each([
   expect(jobs.current).toBe(current);
   expect(jobs.size).toBe(1);
 });
+
+describe("jobs from before a restart", () => {
+  const restored = (...pairs: readonly (readonly [number: number, tipNumber: number])[]) => {
+    const made = liveJobs();
+    made.jobs.restore(pairs.map(([number, tipNumber]) => aJob({ number, tipNumber })));
+    return made;
+  };
+
+  test("are known, but none of them is current until there is a new one", () => {
+    const { jobs, add } = restored([10, 1], [20, 2], [21, 2]);
+    expect(jobs.current).toBeUndefined();
+    expect(jobs).toMatchObject({ size: 3, oldestNumber: 10 });
+    expect([10, 20, 21].map((number) => jobs.get(number)?.data.number)).toEqual([10, 20, 21]);
+    const current = add(22, 2);
+    expect(jobs.current).toBe(current);
+    expect(jobs.size).toBe(4);
+  });
+
+  test("go with their tip as all others do", () => {
+    const { jobs, add, dropped } = restored([10, 1], [20, 2]);
+    add(30, 3);
+    expect(jobs.size).toBe(3);
+    expect(dropped).toEqual([]);
+    add(40, 4);
+    expect(jobs.get(10)).toBeUndefined();
+    expect(jobs.get(20)).toBeDefined();
+    expect(dropped).toEqual([2]);
+  });
+
+  test("count against the bound", () => {
+    const { jobs, add } = liveJobs(2);
+    jobs.restore([1, 2, 3].map((number) => aJob({ number })));
+    expect(jobs).toMatchObject({ size: 2, oldestNumber: 2 });
+    add(4, 1);
+    expect(jobs).toMatchObject({ size: 2, oldestNumber: 3 });
+  });
+
+  test("the newest of them becomes current when it is what everybody works on", () => {
+    const { jobs, add, prepared } = restored([10, 1], [11, 1]);
+    expect(add(11, 1)).toBe(jobs.get(11));
+    expect(jobs.current).toBe(jobs.get(11));
+    expect(jobs.size).toBe(2);
+    expect(prepared).toHaveLength(2);
+    expect(() => add(11, 1)).toThrow(expect.objectContaining({ code: "JOB_OUT_OF_ORDER" }));
+  });
+
+  test.each([
+    ["an older one of them", 10, 2],
+    ["a number between them", 12, 2],
+    ["a new one on an older tip", 21, 1],
+  ])("%s is refused and changes nothing", (_, number, tipNumber) => {
+    const { jobs, add } = restored([10, 1], [20, 2]);
+    expect(() => add(number, tipNumber)).toThrow(expect.objectContaining({ code: "JOB_OUT_OF_ORDER" }));
+    expect(jobs.current).toBeUndefined();
+    expect(jobs.size).toBe(2);
+  });
+});

@@ -1,6 +1,10 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { encodeRecord, TextCache } from "../../../src/journal/codec.ts";
+import { maxRecordBytes } from "../../../src/journal/format.ts";
+import type { JournalRecord } from "../../../src/journal/index.ts";
 import type { SeenWindow } from "../../../src/native/addon.ts";
 import { submissionLayout as at, refusalCodes, verdictLayout } from "../../../src/native/layout.ts";
+import { aBlock, aShare, crc32c } from "../../support/journal.ts";
 import { currentBinding } from "./binding.ts";
 
 const binding = await currentBinding();
@@ -116,3 +120,89 @@ test("windows do not know of each other", () => {
   expect(send(one, tip(1), 1)).toBeUndefined();
   expect(send(other, tip(1), 1)).toBeUndefined();
 });
+
+describe("shares that were accepted before the window was made", () => {
+  const previousHash = (number: number) => Buffer.alloc(32, number);
+  const hashOf = (t: ReturnType<typeof tip>, share: number) => {
+    send(addon.createSeenWindow(1), t, share);
+    return Uint8Array.from(verdict.subarray(verdictLayout.hash, verdictLayout.hash + 32));
+  };
+
+  test("one that was inserted is a duplicate, on its block under any later number", () => {
+    const seen = addon.createSeenWindow(10);
+    expect(seen.insert(1, previousHash(1), hashOf(tip(1), 7))).toBe(true);
+    expect(send(seen, tip(1), 7)).toBe("duplicate");
+    expect(send(seen, tip(4, 1), 7)).toBe("duplicate");
+    expect(send(seen, tip(1), 8)).toBeUndefined();
+    expect(send(seen, tip(2), 7)).toBeUndefined();
+  });
+
+  test("one that is inserted twice takes one place, and a full window says so", () => {
+    const seen = addon.createSeenWindow(2);
+    for (const share of [1, 1, 2, 2, 1])
+      expect(seen.insert(1, previousHash(1), hashOf(tip(1), share))).toBe(true);
+    expect(seen.size).toBe(2);
+    expect(seen.insert(1, previousHash(1), hashOf(tip(1), 3))).toBe(false);
+    expect(seen.insert(1, previousHash(1), hashOf(tip(1), 2))).toBe(true);
+    expect(seen.size).toBe(2);
+  });
+
+  test("they are forgotten with their tip", () => {
+    const seen = addon.createSeenWindow(10);
+    seen.insert(1, previousHash(1), hashOf(tip(1), 1));
+    seen.insert(2, previousHash(2), hashOf(tip(2), 1));
+    seen.forgetBefore(2);
+    expect(seen.size).toBe(1);
+    expect(send(seen, tip(2), 1)).toBe("duplicate");
+  });
+
+  test("of a stretch of journal the shares of the height are inserted, no other ones and no blocks", () => {
+    const hashes = [1, 2, 3].map((share) => hashOf(tip(9), share));
+    const records = bytesOf([
+      aShare(1, { height: 100, hash: hashes[0]! }),
+      aShare(2, { height: 101, hash: hashes[1]! }),
+      aBlock(3, { height: 100, hash: hashes[2]! }),
+      aShare(4, { height: 100, hash: hashOf(tip(9), 4), account: "ü".repeat(100), worker: "" }),
+    ]);
+    const seen = addon.createSeenWindow(10);
+    for (let again = 0; again < 2; again++) {
+      expect(seen.insertShares(9, previousHash(9), 100, records)).toBe(true);
+      expect(seen.size).toBe(2);
+    }
+    expect([1, 2, 3, 4].map((share) => send(seen, tip(9), share))).toEqual([
+      "duplicate",
+      undefined,
+      undefined,
+      "duplicate",
+    ]);
+  });
+
+  test("more shares than there is room for are not passed over in silence", () => {
+    const records = bytesOf([1, 2, 3].map((number) => aShare(number)));
+    expect(addon.createSeenWindow(2).insertShares(1, previousHash(1), 800_000, records)).toBe(false);
+    expect(addon.createSeenWindow(3).insertShares(1, previousHash(1), 800_000, records)).toBe(true);
+  });
+
+  test("bytes that are no records, and arguments of other kinds, are refused", () => {
+    const seen = addon.createSeenWindow(10);
+    const records = bytesOf([aShare(1)]);
+    expect(() => seen.insertShares(1, previousHash(1), 1, records.subarray(0, -1))).toThrow(TypeError);
+    expect(() => seen.insertShares(1, previousHash(1), -1, records)).toThrow("height");
+    expect(() => seen.insertShares(1, Buffer.alloc(31), 1, records)).toThrow("previousHash");
+    expect(() => seen.insert(0.5, previousHash(1), Buffer.alloc(32))).toThrow("tipNumber");
+    expect(() => seen.insert(1, previousHash(1), Buffer.alloc(33))).toThrow("hash");
+    expect(seen.size).toBe(0);
+  });
+});
+
+function bytesOf(records: readonly JournalRecord[]): Buffer {
+  const texts = new TextCache();
+  return Buffer.concat(
+    records.map((record, index) => {
+      const bytes = Buffer.alloc(maxRecordBytes);
+      const frame = { epoch: 1, sequence: 1 + index, index };
+      const [account, worker] = [texts.get(record.account), texts.get(record.worker)];
+      return bytes.subarray(0, encodeRecord(bytes, 0, record, frame, account, worker, crc32c));
+    }),
+  );
+}

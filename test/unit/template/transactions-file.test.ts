@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } fr
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
+  hasTransactionsFile,
   pruneTransactionsFiles,
   readTransactionsFileSync,
   writeTransactionsFile,
@@ -29,6 +30,14 @@ test.each([
   expect(count).toBe(written.count);
   expect(written.data.equals(data)).toBe(true);
   expect(readdirSync(directory)).toEqual(["t1.txs"]);
+});
+
+test("a block can be completed while the file is there", async () => {
+  expect(hasTransactionsFile(directory, "t1")).toBe(false);
+  await writeTransactionsFile(directory, "t1", transactions);
+  expect(hasTransactionsFile(directory, "t1")).toBe(true);
+  expect(hasTransactionsFile(directory, "t2")).toBe(false);
+  expect(() => hasTransactionsFile(directory, "../t1")).toThrow(RangeError);
 });
 
 test("the file has the bytes of its drawing", async () => {
