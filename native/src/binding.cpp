@@ -4,6 +4,7 @@
 #include "binding_disk.h"
 #include "binding_intake.h"
 #include "binding_ledger.h"
+#include "binding_sockets.h"
 #include "crc32c.h"
 #include "handles.h"
 #include "judge.h"
@@ -16,7 +17,7 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 3;
+constexpr std::uint32_t kInterfaceVersion = 4;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 
@@ -183,6 +184,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallScanNonces>("scanNonces");
   AddIntake(addon, *kernel);
   AddDisk(addon);
+  AddSockets(addon);
   AddLedgerFunctions(env, addon);
   addon.Freeze();
   return addon;
