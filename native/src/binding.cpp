@@ -4,6 +4,7 @@
 #include "binding_disk.h"
 #include "binding_intake.h"
 #include "binding_ledger.h"
+#include "binding_sockets.h"
 #include "crc32c.h"
 #include "handles.h"
 #include "judge.h"
@@ -210,6 +211,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallScanNonces>("scanNonces");
   AddIntake(addon, *kernel);
   AddDisk(addon);
+  AddSockets(addon);
   AddLedgerFunctions(env, addon);
   addon.Freeze();
   return addon;

@@ -60,6 +60,16 @@ export interface Addon {
     frame: Float64Array,
   ): void;
   /**
+   * Offers the same bytes to the first `count` sockets (descriptors), once and without waiting: `sent` gets how many of
+   * them each took, 0 where there is no room, or its error as a negative errno. Who owns a socket must have nothing
+   * queued for it before, and queues what was not taken.
+   */
+  sendToMany(sockets: Int32Array, count: number, bytes: Uint8Array, sent: Int32Array): void;
+  /** The kernel's smoothed round-trip time of a TCP connection; -1 for a descriptor that is none, or is closed. */
+  roundTripMicroseconds(socket: number): number;
+  /** The same for the first `count` sockets in one call. */
+  roundTrips(sockets: Int32Array, count: number, microseconds: Float64Array): void;
+  /**
    * Hashes `count` nonces from `nonceStart` on, blocking; calls nothing. Returns the first nonce whose header hash is
    * <= target, or -1. header is 80 bytes; its nonce field is ignored. nonceStart + count <= 2^32.
    */
