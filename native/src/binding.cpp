@@ -18,7 +18,7 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 4;
+constexpr std::uint32_t kInterfaceVersion = 5;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 

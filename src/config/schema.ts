@@ -176,7 +176,7 @@ const limits = group("Bounds that keep one peer from costing the others anything
   }),
   idleSeconds: number({
     about:
-      "A connection that has sent nothing for this long is closed; at difficulties where a device of 1 MH/s needs longer for eight shares, after that time, a day at most.",
+      "A connection that has sent nothing for this long is closed; at difficulties where a device of 10 GH/s needs longer for eight shares, after that time, a day at most.",
     unit: "seconds",
     default: 3600,
     min: 60,
@@ -211,16 +211,17 @@ const limits = group("Bounds that keep one peer from costing the others anything
     max: 1000,
   }),
   requestsPerSecond: wholeNumber({
-    about: "Requests other than submissions of one connection within a second; beyond it its requests wait.",
+    about: "Requests other than submissions of one connection within a second; beyond it, it is slowed down.",
     unit: "requests",
-    default: 200,
+    default: 500,
     min: 10,
     max: 1_000_000,
   }),
   refusedInARow: wholeNumber({
-    about: "Submissions in a row that are refused before the connection is slowed down, and later closed.",
+    about:
+      "Refused submissions without an accepted one between, over ten seconds at least, before the connection is slowed down, and later closed.",
     unit: "shares",
-    default: 1000,
+    default: 100,
     min: 10,
     max: 10_000_000,
   }),

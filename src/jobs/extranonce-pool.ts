@@ -32,6 +32,8 @@ export interface ExtranoncePool {
   readonly taken: number;
   /** A value that nobody in the pool has, u32; undefined when none is on hand (more are asked for then). */
   take(): number | undefined;
+  /** Takes values that a process before handed out, of blocks that the primary lets this one hold: none is on hand. */
+  adopt(values: readonly number[]): void;
   /** @throws PoolError EXTRANONCE_NOT_TAKEN unless the value was taken and not released since. */
   release(value: number): void;
   /** The primary's answer to one `onWanted`: undefined when the space is exhausted. */
@@ -76,6 +78,21 @@ export function createExtranoncePool(options: ExtranoncePoolOptions): Extranonce
     if (block.used === block.count) open.shift();
     askForMore();
     return value;
+  }
+
+  function adopt(values: readonly number[]): void {
+    for (const value of values) {
+      const place = Math.floor(value / extranonceBlockSize);
+      const block = blocks.get(place) ?? {
+        first: place * extranonceBlockSize,
+        count: extranonceBlockSize,
+        used: extranonceBlockSize,
+        held: new Set<number>(),
+      };
+      blocks.set(place, block);
+      block.held.add(value);
+      taken += 1;
+    }
   }
 
   function release(value: number): void {
@@ -124,6 +141,7 @@ export function createExtranoncePool(options: ExtranoncePoolOptions): Extranonce
       return taken;
     },
     take,
+    adopt,
     release,
     leased,
     tick,

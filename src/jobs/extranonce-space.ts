@@ -39,6 +39,11 @@ export interface ExtranonceSpace {
    * @throws PoolError as the counter does.
    */
   lease(owner: number): ExtranonceLease | undefined;
+  /**
+   * A worker process whose predecessor had this block holds values of it for clients that may come back.
+   * @returns whether it may: nobody else has the block.
+   */
+  hold(owner: number, first: number): boolean;
   /** The owner has let the block rest and wants it no more. Ignored unless that owner holds it. */
   giveBack(owner: number, first: number): void;
   /** The owner is gone: its blocks rest, since its window of seen shares went with it. */
@@ -64,6 +69,14 @@ export function createExtranonceSpace(options: ExtranonceSpaceOptions): Extranon
       return { first: firstOf(frontEnd, block), count: extranonceBlockSize };
     }
     return undefined;
+  }
+
+  function hold(owner: number, first: number): boolean {
+    const block = Math.floor(first / extranonceBlockSize) % extranonceBlocks;
+    if (first !== firstOf(frontEnd, block) || (owners.get(block) ?? owner) !== owner) return false;
+    owners.set(block, owner);
+    resting.delete(block);
+    return true;
   }
 
   function giveBack(owner: number, first: number): void {
@@ -94,6 +107,7 @@ export function createExtranonceSpace(options: ExtranonceSpaceOptions): Extranon
       return blocksTaken();
     },
     lease,
+    hold,
     giveBack,
     ownerGone,
   };

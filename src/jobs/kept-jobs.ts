@@ -103,6 +103,7 @@ const jobFields: Readonly<Record<keyof JobData, true>> = {
   coinbase1: true,
   coinbase2: true,
   witness: true,
+  witnessCommitment: true,
   merkleBranch: true,
   transactionCount: true,
   rewardSats: true,

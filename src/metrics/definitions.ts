@@ -12,6 +12,7 @@ import {
   lookResults,
   nodeFaults,
   nodeStates,
+  penaltiesTaken,
   proposalResults,
   protocols,
   shareResults,
@@ -309,6 +310,45 @@ const stratum = {
     name: "penstock_stratum_extranonces_taken",
     help: "Extranonces that open connections hold.",
     action: "Above the open connections: report it, extranonces are being lost.",
+  }),
+  resumed: counter({
+    name: "penstock_stratum_resumed_sessions_total",
+    help: "Subscriptions that took up an earlier session, with its extranonce and jobs.",
+    action: "Rises steadily: miners lose their connections; see the disconnects' causes and the round trips.",
+  }),
+  firmware: counter({
+    name: "penstock_stratum_firmware_total",
+    help: "Clients that said what they are, by the firmware profile that it matched.",
+    action: "default in large part: devices that nobody described; see their agents at log level debug.",
+    labels: { firmware: { each: "profile of the firmware file" } },
+  }),
+  penalties: counter({
+    name: "penstock_stratum_penalties_total",
+    help: "What bad behaviour of connections led to.",
+    action: "ban: an attack, or a broken farm; `penstock bans list` says who, `penstock bans lift` ends it.",
+    labels: { taken: penaltiesTaken },
+  }),
+  bannedAddresses: gauge({
+    name: "penstock_stratum_banned_addresses",
+    help: "Addresses and networks that are refused now.",
+    action: "See `penstock bans list`.",
+  }),
+  keptSessions: gauge({
+    name: "penstock_stratum_kept_sessions",
+    help: "Closed sessions that their clients can take up again.",
+    action: "At stratum.limits.resumableSessions: raise it, or shorten stratum.resumeSeconds.",
+  }),
+  roundTripSeconds: histogram({
+    name: "penstock_stratum_round_trip_seconds",
+    help: "Round-trip times of connections as the kernel measures them, each every ten seconds.",
+    action:
+      "Slow for many: put a front end nearer to them; a slow link is given more time and asked for fewer shares.",
+    buckets: networkSeconds,
+  }),
+  certificateExpiry: gauge({
+    name: "penstock_tls_certificate_expiry_seconds",
+    help: "When the TLS certificate ends, seconds since 1970; absent without TLS.",
+    action: "Renew it a week before at the latest: the files are read again by themselves.",
   }),
   malformedLines: counter({
     name: "penstock_stratum_malformed_lines_total",

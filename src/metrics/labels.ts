@@ -47,8 +47,14 @@ export const disconnectCauses = [
   "peer",
   "http",
   "not-stratum",
+  "proxy-header",
+  "not-admitted",
+  "tls-not-offered",
+  "tls-failed",
+  "greeting-timeout",
   "line-too-long",
   "garbage",
+  "penalty",
   "subscribe-timeout",
   "authorize-timeout",
   "idle",
@@ -57,6 +63,7 @@ export const disconnectCauses = [
   "unavailable",
   "failed",
   "suspended",
+  "moved",
   "shutdown",
 ] as const;
 
@@ -67,6 +74,9 @@ export const connectionRefusals = [
   "connection-rate",
   "banned",
 ] as const;
+
+/** What bad behaviour led to. */
+export const penaltiesTaken = ["warn", "slow", "drop", "ban"] as const;
 
 export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
 

@@ -41,7 +41,7 @@ export interface LoadOptions {
 }
 
 /** Same number in native/src/binding.cpp: an addon from before a change must not be judged with. */
-const interfaceVersion = 4;
+const interfaceVersion = 5;
 
 // src/native/ and dist/native/ lie equally deep below the package's root.
 const builtPath = fileURLToPath(new URL("../../native/build/penstock.node", import.meta.url));

@@ -23,6 +23,7 @@ export interface HousekeepingOptions {
   readonly candidates: CandidateStore;
   readonly templateAgeSeconds: () => number;
   readonly readiness: () => { readonly ready: boolean };
+  readonly saveDifficulties: () => Promise<void>;
   /** Has a worker write the record of a block that no journal has. */
   readonly askForRecord: (record: BlockRecord) => void;
   readonly everySecond: () => void;
@@ -32,6 +33,7 @@ const countBlocksMs = 2_000;
 const recordCheckMs = 10_000;
 const templatesMs = 60_000;
 const journalsMs = 60_000;
+const difficultiesMs = 60_000;
 
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
@@ -56,6 +58,7 @@ export class Housekeeping {
       this.#every(templatesMs, "templates-not-pruned", () => this.#pruneTemplates()),
       this.#every(journalsMs, "checkpoint-not-made", () => options.books.keepCheckpoints()),
       this.#every(journalsMs, "journals-not-pruned", () => options.books.pruneJournals()),
+      this.#every(difficultiesMs, "difficulties-not-saved", () => options.saveDifficulties()),
     ];
   }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Config, feeMillionths, payees, windowThousandths } from "../config/index.ts";
+import { type Config, feeMillionths, payees, stratumPorts, windowThousandths } from "../config/index.ts";
 
 /**
  * What must not change if a job of the run before is to be judged in this one: the boot of the machine, since neither the
@@ -11,7 +11,7 @@ export function originOfJobs(config: Config): string | undefined {
   if (boot === undefined) return undefined;
   const { chain, pool, journal } = config;
   return JSON.stringify([
-    ...[boot, chain, pool.frontEnd, pool.scheme, journal.directory],
+    ...[boot, chain, pool.frontEnd, journal.directory, stratumPorts(config).map(({ scheme }) => scheme)],
     ...[payees(config), feeMillionths(config), windowThousandths(config)],
   ]);
 }

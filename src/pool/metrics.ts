@@ -44,15 +44,19 @@ export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
     connectionClosed: (cause) => stratum.disconnects.inc({ cause }),
     connectionRefused: (cause) => stratum.refused.inc({ cause }),
     subscribed: (count) => stratum.subscribed.set(count),
+    sessionResumed: () => stratum.resumed.inc(),
+    firmwareSeen: (firmware) => stratum.firmware.inc({ firmware }),
     authorizeAnswered: (result) => stratum.authorizations.inc({ result }),
     submissionRefused(result) {
       shares.received.inc({ protocol: "v1" });
       shares.answered.inc({ protocol: "v1", result });
     },
     malformedLine: () => stratum.malformedLines.inc(),
+    penalty: (taken) => stratum.penalties.inc({ taken }),
     sessionFailed: () => stratum.sessionFailures.inc(),
     difficultyChanged: () => stratum.difficultyChanges.inc(),
     broadcastDone: (seconds) => stratum.broadcastSeconds.observe(seconds),
+    roundTrip: (seconds) => stratum.roundTripSeconds.observe(seconds),
   };
 }
 

@@ -5,30 +5,36 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startApi } from "../api/index.ts";
-import { parseAddress } from "../bitcoin/address.ts";
 import { createSubmitter, openCandidateStore, trackBlocks } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
-import { type Config, payees, secretsOf, sha256Kernel, workerCount } from "../config/index.ts";
+import { type Config, loadFirmware, payees, secretsOf, sha256Kernel, workerCount } from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
 import { buildJob } from "../jobs/build.ts";
-import { type CoinbaseSpec, checkCoinbaseSpec } from "../jobs/coinbase.ts";
+import { type CoinbaseSpec, maxCoinbaseBytes } from "../jobs/coinbase.ts";
 import { openDurableCounter } from "../jobs/durable-counter.ts";
 import { createExtranonceSpace } from "../jobs/extranonce-space.ts";
 import { createJobFeed } from "../jobs/feed.ts";
+import type { JobData } from "../jobs/job.ts";
 import { openKeptJobs } from "../jobs/kept-jobs.ts";
+import { soloJob } from "../jobs/solo-coinbase.ts";
 import type { Position } from "../journal/record.ts";
 import { createLogger } from "../log/index.ts";
-import { createMetrics, mergeMetrics, watchProcess } from "../metrics/index.ts";
+import { createMetrics, type MetricsSnapshot, mergeMetrics, watchProcess } from "../metrics/index.ts";
 import { loadAddon } from "../native/index.ts";
 import { Nodes } from "../node/index.ts";
 import type { FromWorker } from "../processes/messages.ts";
 import { superviseWorkers } from "../processes/supervisor.ts";
+import { Bans } from "../stratum/bans.ts";
 import { Templates } from "../template/index.ts";
 import { hasTransactionsFile, writeTransactionsFile } from "../template/transactions-file.ts";
 import { openBooks } from "./books.ts";
+import { loadCertificate } from "./certificate.ts";
+import { coinbaseSpecOf } from "./coinbase-spec.ts";
+import { controlHandlers, openControlIfPossible } from "./commands.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { originOfJobs } from "./job-origin.ts";
 import { latch } from "./latch.ts";
+import { LearnedDifficultiesFile } from "./learned-difficulties.ts";
 import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
 import {
   extranonceReuseMs,
@@ -40,8 +46,8 @@ import {
 } from "./settings.ts";
 import { TemplateFlow } from "./template-flow.ts";
 import { version } from "./version.ts";
+import { WorkerAnswers } from "./worker-answers.ts";
 import { WorkerHealth } from "./worker-health.ts";
-import { WorkerMetrics } from "./worker-metrics.ts";
 
 export interface PoolOptions {
   readonly config: Config;
@@ -93,6 +99,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     void flush(500).finally(() => process.exit(1));
   });
   const failure = latch<PoolError>();
+  const firmware = await loadFirmware(config.stratum.firmwareFile);
+  const { certificateFile, keyFile } = config.stratum.tls;
+  // Workers load it themselves, and look after it; a wrong one should be known before anything starts.
+  if (certificateFile !== null && keyFile !== null) await loadCertificate({ certificateFile, keyFile });
   const addon = loadAddon({ kernel: sha256Kernel() });
   const folders = foldersOf(config);
   for (const folder of Object.values(folders)) makeFolder(folder);
@@ -108,8 +118,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   undo.push(flush, () => watch.stop());
 
   const health = new WorkerHealth();
-  const workerMetrics = new WorkerMetrics((message) => supervisor.broadcast(message));
+  const workerMetrics = new WorkerAnswers<MetricsSnapshot>((message) => supervisor.broadcast(message));
+  const workersTold = new WorkerAnswers<number>((message) => supervisor.broadcast(message));
   let poolReasons = (): string[] => ["the pool is starting"];
+  const gatherMetrics = () => workerMetrics.ask((id) => ({ type: "metrics-wanted", id }));
   const readiness = () => {
     const reasons = [...poolReasons(), ...health.reasons()];
     return { ready: reasons.length === 0, reasons };
@@ -118,7 +130,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const api = await startApi({
     listen: config.http.listen,
     readiness,
-    metricsText: async () => mergeMetrics([await metrics.collect(), ...(await workerMetrics.gather())]),
+    metricsText: async () => mergeMetrics([await metrics.collect(), ...(await gatherMetrics())]),
     log,
   });
   undo.push(() => api.close());
@@ -127,7 +139,21 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const books = await openBooks({ config, addon, clock, log, metrics, onBlock: () => lookAtBlocks() });
 
   undo.push(() => books.close());
+  const difficulties = await LearnedDifficultiesFile.open(
+    join(folders.data, "difficulties"),
+    config.stratum.limits.rememberedDifficulties,
+  );
   const workers = workerCount(config, cores);
+  const bans = new Bans(config.stratum.limits.banSeconds * 1000);
+  const handlers = controlHandlers({
+    bans,
+    clock,
+    log,
+    broadcast: (message) => supervisor.broadcast(message),
+    tell: async (message) => (await workersTold.ask(message)).reduce((sum, count) => sum + count, 0),
+  });
+  const control = await openControlIfPossible(folders.data, handlers, log);
+  undo.push(() => control?.close());
   await books.recoverWithout(workers);
   // From here on nothing is awaited until all is joined, so that no news comes before whoever takes it is there.
 
@@ -196,6 +222,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     feed,
     writeTransactions: ({ id, transactions }) => writeTransactionsFile(folders.templates, id, transactions),
     propose: (block) => proposeTo(nodes, config.chain, block),
+    soloProbe: soloProbeOf(coinbase),
     log,
     onVerdict: (kind) => {
       if (kind !== "outdated")
@@ -229,19 +256,28 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     exec: program,
     args: ["worker"],
     workers,
-    settings: { config, blocksDirectory: folders.blocks, templatesDirectory: folders.templates },
+    settings: {
+      config,
+      blocksDirectory: folders.blocks,
+      templatesDirectory: folders.templates,
+      firmware,
+    },
     log,
     onStarted: (worker) => {
       workerMetrics.started(worker);
+      workersTold.started(worker);
       const jobs = keptJobs.forNode(journalNode(config.pool.frontEnd, worker));
       supervisor.send(worker, { type: "old-jobs", jobs });
       if (feed.current !== undefined) supervisor.send(worker, { type: "job", job: feed.current });
+      supervisor.send(worker, { type: "bans", notices: bans.history(clock.wallMs()) });
+      supervisor.send(worker, { type: "difficulties", learned: difficulties.all });
       supervisor.send(worker, { type: "serving", reasons: poolReasons() });
     },
     onMessage: hear,
     onGone(worker) {
       health.gone(worker);
       workerMetrics.gone(worker);
+      workersTold.gone(worker);
       extranonces.ownerGone(worker);
     },
     onRestart: () => metrics.runtime.workerRestarts.inc(),
@@ -256,6 +292,11 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
       case "committed":
         durable(message.position);
         break;
+      case "extranonces-held": {
+        const firsts = message.firsts.filter((first) => extranonces.hold(worker, first));
+        supervisor.send(worker, { type: "extranonces-kept", firsts });
+        break;
+      }
       case "extranonces-wanted":
         supervisor.send(worker, { type: "extranonces", lease: extranonces.lease(worker) });
         break;
@@ -266,8 +307,23 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
         metrics.blocks.found.inc();
         submitter.submit(message.hash, message.bytes);
         break;
+      case "banned":
+        bans.take(message.notice);
+        supervisor.broadcast({ type: "bans", notices: [message.notice] });
+        break;
+      case "ban-objected":
+        bans.withdraw(message.network);
+        supervisor.broadcast({ type: "ban-withdrawn", network: message.network });
+        break;
+      case "difficulties":
+        difficulties.learn(message.learned);
+        supervisor.broadcast({ type: "difficulties", learned: message.learned });
+        break;
       case "health":
         health.hear(worker, message);
+        break;
+      case "told":
+        workersTold.hear(worker, message.id, message.connections);
         break;
       case "metrics":
         workerMetrics.hear(worker, message.id, message.metrics);
@@ -314,8 +370,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     candidates,
     templateAgeSeconds: () => templates.ageSeconds,
     readiness,
+    saveDifficulties: () => difficulties.save(),
     askForRecord: (record) => supervisor.send(health.anyListening() ?? 1, { type: "block-record", record }),
     everySecond: () => {
+      bans.sweep(clock.wallMs());
       feed.tick();
       tellWorkers();
     },
@@ -325,8 +383,15 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     closing = true;
     log.info({ event: "pool-stopping" }, "stopping: miners first, the ledger last");
     housekeeping.close();
+    await control?.close();
     templates.close();
     await supervisor.stop(stopLimitMs);
+    await difficulties.save().catch((error: unknown) => {
+      log.warn(
+        { event: "difficulties-not-saved", err: error },
+        "miners will have to find their difficulty again",
+      );
+    });
     tracker.close();
     submitter.close();
     await keptJobs.settled();
@@ -341,25 +406,6 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   return { failed: failure.value, close };
 }
 
-function coinbaseSpecOf(config: Config): CoinbaseSpec {
-  const [own, ...others] = payees(config).map(({ address, millionths }) => {
-    const parsed = parseAddress(address, config.chain);
-    if (!parsed.ok)
-      throw new PoolError(
-        "POOL_ADDRESS_INVALID",
-        `${address}: ${parsed.sentence}`,
-        "Check pool.address and pool.split.",
-      );
-    return { script: parsed.script, millionths };
-  });
-  const spec = {
-    tag: config.pool.tag,
-    split: [{ script: own!.script, millionths: "rest" as const }, ...others],
-  };
-  checkCoinbaseSpec(spec);
-  return spec;
-}
-
 function nodeOptions(node: Config["nodes"][number]) {
   const { rpc, user, password, cookieFile, zmq, timeoutSeconds } = node;
   return {
@@ -370,6 +416,11 @@ function nodeOptions(node: Config["nodes"][number]) {
     zmq: zmq ?? undefined,
     timeoutMs: timeoutSeconds * 1000,
   };
+}
+
+/** A solo job as the pool itself would mine it: any miner's differs by one output script. */
+function soloProbeOf({ solo, split }: CoinbaseSpec): ((job: JobData) => JobData) | undefined {
+  return solo && ((job) => soloJob(job, split[0]!.script, solo, maxCoinbaseBytes));
 }
 
 /** Any node that is well may judge a proposal. */

@@ -1,11 +1,12 @@
 import { join } from "node:path";
-import type { Config } from "../config/index.ts";
+import type { Config, FirmwareFile } from "../config/index.ts";
 
 /** What a worker is told at its start: plain data, since it crosses the process border. */
 export interface WorkerSettings {
   readonly config: Config;
   readonly blocksDirectory: string;
   readonly templatesDirectory: string;
+  readonly firmware: FirmwareFile;
 }
 
 /** Jobs that a worker can still judge: most of an hour at one every 25 s. */
@@ -35,6 +36,7 @@ export function foldersOf(config: Config) {
     templates: join(dataDirectory, "templates"),
     jobs: join(dataDirectory, "jobs"),
     counters: join(dataDirectory, "counters"),
+    sessions: join(dataDirectory, "sessions"),
   };
 }
 

@@ -6,11 +6,20 @@ import { join } from "node:path";
 import { versionRollingMask } from "../bitcoin/header.ts";
 import { openCandidateStore } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
-import { type Config, feeMillionths, secretsOf, sha256Kernel, windowThousandths } from "../config/index.ts";
+import {
+  type Config,
+  feeMillionths,
+  secretsOf,
+  sha256Kernel,
+  stratumPorts,
+  windowThousandths,
+} from "../config/index.ts";
 import { describeError } from "../errors.ts";
 import { createExtranoncePool } from "../jobs/extranonce-pool.ts";
+import { extranonceBlockSize } from "../jobs/extranonce-space.ts";
 import type { KeptJob } from "../jobs/kept-jobs.ts";
 import { createLiveJobs } from "../jobs/live-jobs.ts";
+import { createSoloJobs } from "../jobs/solo-jobs.ts";
 import { type Journal, openJournal } from "../journal/index.ts";
 import { createLogger, type Logger } from "../log/index.ts";
 import { createMetrics, type Metrics, setOneOf, watchProcess } from "../metrics/index.ts";
@@ -20,15 +29,23 @@ import type { FromWorker, ToWorker } from "../processes/messages.ts";
 import { createShares } from "../shares/accept-shares.ts";
 import { createNativeIntake } from "../shares/native-intake.ts";
 import { seenBefore } from "../shares/seen-before.ts";
+import { createFirmwareTable } from "../stratum/firmware.ts";
 import type { StratumLimits } from "../stratum/limits.ts";
+import { RememberedDifficulties } from "../stratum/remembered-difficulties.ts";
+import type { RecordedSession } from "../stratum/session-record.ts";
 import { createStratum } from "../stratum/stratum.ts";
 import { readTransactionsFileSync } from "../template/transactions-file.ts";
+import { CertificateWatcher } from "./certificate.ts";
+import { soloTermsOf } from "./coinbase-spec.ts";
 import { createFoundBlocks } from "./found-blocks.ts";
+import { transactionsOf } from "./job-transactions.ts";
 import { latch } from "./latch.ts";
 import { journalMetrics, shareCounters, stratumMetrics } from "./metrics.ts";
 import { Serving } from "./serving.ts";
+import { SessionFile } from "./session-file.ts";
 import {
   extranonceReuseMs,
+  foldersOf,
   journalNode,
   maxLiveJobs,
   maxRememberedBytes,
@@ -41,6 +58,8 @@ type Start = Extract<Instruction, { type: "start" }>;
 
 const extranonceReserve = 1_024;
 const ntimeAheadSeconds = 7_000;
+/** Accounts times jobs; some 2 kB each. What was forgotten is made again when it is asked for. */
+const maxSoloJobs = 65_536;
 /** Positions are announced at most so often: the ledger need not know of every commit. */
 const announceEveryMs = 20;
 /** Connections and the journal get this long when the primary is gone. */
@@ -164,27 +183,80 @@ async function serve(
     { event: "share-path", kernel: addon.kernel, nativeSubmit: intake !== undefined },
     "how shares are judged",
   );
+  const soloJobs = createSoloJobs({
+    addon,
+    jobs,
+    chain: config.chain,
+    terms: soloTermsOf(config),
+    maxEntries: maxSoloJobs,
+  });
+  const certificate = await watchCertificate(config, metrics, log);
+  const difficulties = new DifficultyNews();
+  const remembered = new RememberedDifficulties(config.stratum.limits.rememberedDifficulties, (key, found) =>
+    difficulties.add(key, found),
+  );
+  const sessionFile = new SessionFile({
+    file: join(foldersOf(config).sessions, `worker-${workerNumber}`),
+    clock,
+    log,
+    keepMs: config.stratum.resumeSeconds * 1000,
+    most: config.stratum.limits.resumableSessions,
+  });
   const stratum = createStratum({
-    listen: config.stratum.listen,
+    ports: stratumPorts(config),
+    secureContext: () => certificate?.secureContext,
+    workerNumber,
     chain: config.chain,
     jobs,
     shares,
     intake,
+    sockets: addon,
     extranonces,
-    difficulty: config.stratum.difficulty,
+    firmware: createFirmwareTable({
+      profiles: settings.firmware.profiles,
+      unknown: settings.firmware.unknown,
+    }),
+    recorder: sessionFile,
+    remembered,
+    soloJob: (job, account, coinbaseBytes) => soloJobs.jobFor(job, account, coinbaseBytes),
+    transactionsOf: ({ data }, maxBytes) => transactionsOf(settings.templatesDirectory, data, maxBytes),
     versionMask: versionRollingMask,
     staleGraceSeconds: config.stratum.staleGraceSeconds,
+    staleGraceMaxSeconds: config.stratum.staleGraceMaxSeconds,
+    resumeSeconds: config.stratum.resumeSeconds,
     limits: limitsOf(config.stratum.limits),
     clock,
     log,
     metrics: stratumMetrics(metrics),
+    onBan: (notice) => send({ type: "banned", notice }),
   });
+  await takeUpSessions(await sessionFile.open());
   serving = new Serving({
     stratum,
     log,
     ownReasons: () => reasonsOf(journal),
     onChange: (health) => send({ type: "health", ...health }),
   });
+
+  /** Those of the process before, as far as their extranonces are still this worker's. */
+  async function takeUpSessions(sessions: readonly RecordedSession[]): Promise<void> {
+    if (sessions.length === 0) return;
+    const blockOf = (extranonce1: number) => extranonce1 - (extranonce1 % extranonceBlockSize);
+    send({
+      type: "extranonces-held",
+      firsts: [...new Set(sessions.map(({ extranonce1 }) => blockOf(extranonce1)))],
+    });
+    const ours = new Set(await inbox.keptExtranonces);
+    const kept = sessions.filter(({ extranonce1 }) => ours.has(blockOf(extranonce1)));
+    extranonces.adopt(kept.map(({ extranonce1 }) => extranonce1));
+    const newestJob = before.jobs.at(-1)?.number ?? 0;
+    const nowMs = clock.wallMs();
+    for (const session of kept) {
+      const leftMs = config.stratum.resumeSeconds * 1000 - (nowMs - session.endedMs);
+      stratum.restore(session, newestJob, leftMs);
+    }
+    log.info({ event: "sessions-restored", sessions: kept.length }, "miners may go on where they were");
+  }
 
   const served = serving;
   setOneOf(metrics.journal.state, journalStates, journal.state);
@@ -194,11 +266,18 @@ async function serve(
     metrics.stratum.connections.set(stratum.counts.connections);
     metrics.stratum.subscribed.set(stratum.counts.subscribed);
     metrics.stratum.authorized.set(stratum.counts.workers);
+    metrics.stratum.bannedAddresses.set(stratum.bans.list(clock.wallMs()).length);
+    metrics.stratum.keptSessions.set(stratum.kept.size);
     metrics.stratum.extranoncesOnHand.set(extranonces.onHand);
     metrics.stratum.extranoncesTaken.set(extranonces.taken);
     metrics.jobs.live.set(jobs.size);
   });
-  const ticking = setInterval(() => extranonces.tick(), 1_000);
+  const ticking = setInterval(() => {
+    extranonces.tick();
+    difficulties.send();
+    void sessionFile.flush();
+    void certificate?.look();
+  }, 1_000);
   extranonces.tick();
 
   const obey = (message: Instruction) => {
@@ -224,6 +303,28 @@ async function serve(
       case "metrics-wanted":
         void metrics.collect().then((all) => send({ type: "metrics", id: message.id, metrics: all }));
         break;
+      case "bans":
+        for (const network of stratum.take(message.notices)) send({ type: "ban-objected", network });
+        break;
+      case "ban-withdrawn":
+        stratum.withdrawBan(message.network);
+        break;
+      case "bans-lifted":
+        stratum.bans.lift(message.network, clock.wallMs());
+        break;
+      case "difficulties":
+        for (const [key, difficulty] of message.learned) remembered.learn(key, difficulty);
+        break;
+      case "show":
+        send({ type: "told", id: message.id, connections: stratum.show(message.text) });
+        break;
+      case "drain":
+        send({
+          type: "told",
+          id: message.id,
+          connections: stratum.drain(message.elsewhere, message.overSeconds),
+        });
+        break;
       case "stop":
         stop.now(undefined);
     }
@@ -244,10 +345,42 @@ async function serve(
   // In order: nobody new, answers out, everything durable, then gone.
   clearInterval(ticking);
   await served.close();
+  difficulties.send();
+  await sessionFile.flush();
   await journal.close();
   send({ type: "committed", position: journal.committed });
   await everythingSent();
   if (failure !== undefined) throw failure;
+}
+
+async function watchCertificate(
+  { stratum: { tls } }: Config,
+  metrics: Metrics,
+  log: Logger,
+): Promise<CertificateWatcher | undefined> {
+  const { certificateFile, keyFile } = tls;
+  if (certificateFile === null || keyFile === null) return undefined;
+  return await CertificateWatcher.start({
+    files: { certificateFile, keyFile },
+    clock: systemClock,
+    log,
+    onExpiry: (expiresMs) => metrics.stratum.certificateExpiry.set(expiresMs / 1000),
+  });
+}
+
+/** What was learned of miners' difficulties, told once a second: thousands may leave at once. */
+class DifficultyNews {
+  #learned = new Map<string, number>();
+
+  add(key: string, difficulty: number): void {
+    this.#learned.set(key, difficulty);
+  }
+
+  send(): void {
+    if (this.#learned.size === 0) return;
+    send({ type: "difficulties", learned: [...this.#learned] });
+    this.#learned = new Map();
+  }
 }
 
 /** Why this worker cannot take a share now. */
@@ -275,6 +408,7 @@ function announceCommits(journal: Journal): void {
 interface Inbox {
   readonly start: Promise<Start>;
   readonly oldJobs: Promise<readonly KeptJob[]>;
+  readonly keptExtranonces: Promise<readonly number[]>;
   /** Hands over what has come since the start, then everything as it comes. */
   deliverTo(obey: (message: Instruction) => void): void;
 }
@@ -285,14 +419,17 @@ function openInbox(): Inbox {
   let receive = (message: Instruction): void => void early.push(message);
   const start = latch<Start>();
   const oldJobs = latch<readonly KeptJob[]>();
+  const keptExtranonces = latch<readonly number[]>();
   process.on("message", (message: Instruction) => {
     if (message.type === "start") start.now(message);
     else if (message.type === "old-jobs") oldJobs.now(message.jobs);
+    else if (message.type === "extranonces-kept") keptExtranonces.now(message.firsts);
     else receive(message);
   });
   return {
     start: start.value,
     oldJobs: oldJobs.value,
+    keptExtranonces: keptExtranonces.value,
     deliverTo(obey) {
       receive = obey;
       for (const message of early.splice(0)) obey(message);

@@ -25,11 +25,6 @@ export interface AdmissionLimits {
   readonly newConnectionsPerSubnetPerSecond: number;
 }
 
-export const subnetLimits = {
-  connectionsPerSubnet: 8000,
-  newConnectionsPerSubnetPerSecond: 2000,
-} as const;
-
 /** An address with a connection: one object for all of its connections. */
 export interface Guest {
   /** Its network, as penalties and bans name it. */

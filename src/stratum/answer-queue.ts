@@ -4,15 +4,21 @@ export interface PendingAnswer {
   text: string | undefined;
 }
 
+/** Where answers go. */
+export interface AnswerSink {
+  send(text: string): void;
+}
+
 /** Sends a connection's answers in the order of their requests, though shares are answered only after a commit. */
 export class AnswerQueue {
-  readonly #send: (text: string) => void;
-  #waiting: PendingAnswer[] = [];
+  readonly #sink: AnswerSink;
+  /** Undefined while nothing waits. */
+  #waiting: PendingAnswer[] | undefined;
   #head = 0;
   #size = 0;
 
-  constructor(send: (text: string) => void) {
-    this.#send = send;
+  constructor(sink: AnswerSink) {
+    this.#sink = sink;
   }
 
   /** Answers that wait: for their commit, or behind one that does. */
@@ -22,7 +28,7 @@ export class AnswerQueue {
 
   /** An answer, or several, that is known at once. */
   answer(text: string, count = 1): void {
-    if (this.#size === 0) this.#send(text);
+    if (this.#size === 0) this.#sink.send(text);
     else this.#keep({ count, text });
   }
 
@@ -32,6 +38,7 @@ export class AnswerQueue {
   }
 
   #keep(pending: PendingAnswer): PendingAnswer {
+    this.#waiting ??= [];
     this.#waiting.push(pending);
     this.#size += pending.count;
     return pending;
@@ -40,25 +47,25 @@ export class AnswerQueue {
   settle(pending: PendingAnswer, text: string): void {
     pending.text = text;
     const waiting = this.#waiting;
+    if (waiting === undefined) return;
     let head = this.#head;
     for (; head < waiting.length; head++) {
       const next = waiting[head]!;
       if (next.text === undefined) break;
       this.#size -= next.count;
-      this.#send(next.text);
+      this.#sink.send(next.text);
     }
     this.#head = head;
-    this.#compact();
+    this.#compact(waiting);
   }
 
   /** Drops what was sent when nothing waits, or when it is the larger part: amortized, a copy of each entry once. */
-  #compact(): void {
-    if (this.#head === this.#waiting.length) {
-      if (this.#head === 0) return;
-      this.#waiting = [];
+  #compact(waiting: PendingAnswer[]): void {
+    if (this.#head === waiting.length) {
+      this.#waiting = undefined;
       this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#head);
+    } else if (this.#head > 1024 && this.#head * 2 > waiting.length) {
+      this.#waiting = waiting.slice(this.#head);
       this.#head = 0;
     }
   }

@@ -42,7 +42,7 @@ export interface Lifted {
   readonly stillBannedBy: string | undefined;
 }
 
-const firstMs = 30_000;
+const usualFirstMs = 30_000;
 const longestMs = 3_600_000;
 const peaceMs = 86_400_000;
 const longestByCommandMs = 366 * 86_400_000;
@@ -59,11 +59,17 @@ interface Ban {
 }
 
 export class Bans {
+  readonly #firstMs: number;
   /** For what they did, each one address; those whose ban began first in front, ended ones for a day. */
   readonly #earned = new Map<string, Ban>();
   readonly #commanded = new Map<string, Ban>();
   /** Prefix lengths in `#commanded`, of each family: an address is looked up once for each. */
   #lengths: Record<4 | 6, number[]> = { 4: [], 6: [] };
+
+  /** @param firstMs length of an address's first ban. */
+  constructor(firstMs = usualFirstMs) {
+    this.#firstMs = firstMs;
+  }
 
   /**
    * An address has earned a ban: for longer than the last time.
@@ -73,7 +79,7 @@ export class Bans {
     const last = this.#earned.get(network)?.notice;
     if (last !== undefined && nowMs < last.untilMs) return undefined;
     const round = last === undefined || isForgotten(last, nowMs) ? 1 : last.round + 1;
-    const lengthMs = Math.min(longestMs, firstMs * 2 ** Math.min(round - 1, 30));
+    const lengthMs = Math.min(longestMs, this.#firstMs * 2 ** Math.min(round - 1, 30));
     const notice = { network, untilMs: nowMs + lengthMs, cause, round };
     this.take(notice);
     return notice;

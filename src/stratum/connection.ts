@@ -1,5 +1,5 @@
 /**
- * One socket as lines in and lines out.
+ * One peer as lines in and lines out, over TCP or TLS. What it speaks is known before: see arrival.ts.
  *
  *   open ──finish()──► finishing (reads no more, sends what is owed) ──► closed
  *     └──────────────────────── close() ─────────────────────────────────┘
@@ -8,7 +8,8 @@ import type { Socket } from "node:net";
 import type { Flusher } from "./flusher.ts";
 import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
-import { httpAnswer, speaks } from "./sniff.ts";
+import { descriptorOf } from "./socket-descriptor.ts";
+import { type SocketOwner, setOwner } from "./socket-owner.ts";
 
 export interface ConnectionLimits {
   readonly lineBytes: number;
@@ -31,37 +32,45 @@ export interface ConnectionHandler {
   failed(error: unknown): void;
 }
 
+/** Why nothing is read for a while; reading goes on when no reason is left. */
+export const pauseReasons = { answers: 1, pace: 2, penalty: 4 } as const;
+export type PauseReason = keyof typeof pauseReasons;
+
 /** How long the last answers may take to be known and read. */
 const finishMs = 5000;
 
-export class Connection {
+export class Connection implements SocketOwner, LineReader {
+  /** The client's own address, though a proxy stands between. */
   readonly remote: string;
   readonly #socket: Socket;
+  /** The TCP socket; another one than `#socket` under TLS. */
+  readonly #tcp: Socket;
   readonly #flusher: Flusher;
   readonly #limits: ConnectionLimits;
   readonly #lines: LineSplitter;
   #handler: ConnectionHandler | undefined;
   #state: "open" | "finishing" | "closed" = "open";
   #reason: CloseReason = "peer";
-  /** First bytes that do not tell the protocol yet; undefined once it is known. */
-  #firstBytes: Buffer | undefined = Buffer.alloc(0);
-  /** What comes behind the line that ended the connection is not read any more. */
-  readonly #reader: LineReader = {
-    lines: (bytes, from) => (this.#state === "open" ? (this.#handler?.lines(bytes, from) ?? from) : from),
-    line: (bytes) => {
-      if (this.#state === "open") this.#handler?.line(bytes);
-    },
-  };
   #outgoing = "";
-  #stuckSinceMs: number | undefined;
+  #pauses = 0;
+  /** Infinite when nothing is stuck, or not yet. */
+  #stuckSinceMs = Number.POSITIVE_INFINITY;
   #finishByMs = Number.POSITIVE_INFINITY;
 
-  constructor(socket: Socket, flusher: Flusher, limits: ConnectionLimits) {
+  /** @param tcp what `socket` runs over when it is a TLS socket. */
+  constructor(
+    socket: Socket,
+    remote: string,
+    flusher: Flusher,
+    limits: ConnectionLimits,
+    tcp: Socket = socket,
+  ) {
     this.#socket = socket;
+    this.#tcp = tcp;
+    this.remote = remote;
     this.#flusher = flusher;
     this.#limits = limits;
     this.#lines = new LineSplitter(limits.lineBytes);
-    this.remote = socket.remoteAddress ?? "";
   }
 
   get isOpen(): boolean {
@@ -72,15 +81,15 @@ export class Connection {
     return this.#state === "closed";
   }
 
-  start(handler: ConnectionHandler): void {
+  get isEncrypted(): boolean {
+    return this.#tcp !== this.#socket;
+  }
+
+  /** Takes the socket over from whoever owned it. @param firstBytes what has been read of it. */
+  start(handler: ConnectionHandler, firstBytes: Buffer): void {
     this.#handler = handler;
-    const socket = this.#socket;
-    socket.on("data", (chunk: Buffer) => this.#contained(() => this.#read(chunk)));
-    socket.on("end", () => this.#contained(() => this.#readEnd()));
-    socket.on("drain", () => this.#contained(() => this.#drained()));
-    // What follows is "close"; a peer that resets its connection is nothing to report.
-    socket.on("error", () => {});
-    socket.on("close", () => this.#closed());
+    setOwner(this.#socket, this);
+    if (firstBytes.length > 0) this.data(firstBytes);
   }
 
   /** Queues text; everything queued within a turn is one write. */
@@ -106,18 +115,32 @@ export class Connection {
     this.#checkBacklog();
   }
 
+  /** Where bytes may be written past the stream, because nothing waits in it; -1 if something does, or under TLS. */
+  get directDescriptor(): number {
+    if (this.#state === "closed" || this.#outgoing !== "" || this.isEncrypted) return -1;
+    return this.#socket.writableLength > 0 ? -1 : descriptorOf(this.#socket);
+  }
+
+  /** Of the TCP connection: what the kernel knows of its round trips is asked by this. -1 when there is none. */
+  get descriptor(): number {
+    return this.#state === "closed" ? -1 : descriptorOf(this.#tcp);
+  }
+
   /** Whether `bytes` more would exceed what may wait for this client. */
   isBehind(bytes: number): boolean {
     const queued = this.#socket.writableLength;
     return queued > 0 && queued + bytes > this.#limits.queuedBytes;
   }
 
-  pauseReading(): void {
-    this.#socket.pause();
+  pauseReading(reason: PauseReason): void {
+    if (this.#pauses === 0) this.#socket.pause();
+    this.#pauses |= pauseReasons[reason];
   }
 
-  resumeReading(): void {
-    this.#socket.resume();
+  resumeReading(reason: PauseReason): void {
+    const before = this.#pauses;
+    this.#pauses &= ~pauseReasons[reason];
+    if (before !== 0 && this.#pauses === 0) this.#socket.resume();
   }
 
   /** Sends what is queued and owed, then ends; the client has five seconds to read it. */
@@ -145,56 +168,61 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  /** Gives the socket away: nothing more happens here. Only before anything was sent. */
+  release(): Socket {
+    this.#state = "closed";
+    this.#handler = undefined;
+    return this.#socket;
+  }
+
   /** Looks after the deadlines of writing. */
   sweep(nowMs: number, writeMs: number): void {
     if (nowMs >= this.#finishByMs) this.close(this.#reason);
-    if (this.#socket.writableLength === 0) this.#stuckSinceMs = undefined;
-    else this.#stuckSinceMs ??= nowMs;
-    if (this.#stuckSinceMs !== undefined && nowMs - this.#stuckSinceMs >= writeMs)
-      this.close("write-timeout");
+    if (this.#socket.writableLength === 0) this.#stuckSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.#stuckSinceMs > nowMs) this.#stuckSinceMs = nowMs;
+    if (nowMs - this.#stuckSinceMs >= writeMs) this.close("write-timeout");
   }
 
-  #read(chunk: Buffer): void {
+  data(chunk: Buffer): void {
     if (this.#state !== "open") return;
-    const bytes = this.#firstBytes === undefined ? chunk : this.#told(chunk);
-    if (bytes === undefined || this.#state !== "open") return;
-    const inTime = this.#lines.push(bytes, this.#reader);
-    if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
+    try {
+      const inTime = this.#lines.push(chunk, this);
+      if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
+    } catch (error) {
+      this.#handler?.failed(error);
+    }
   }
 
-  /** @returns all bytes so far once they are known to be Stratum; undefined while that is open or not so. */
-  #told(chunk: Buffer): Buffer | undefined {
-    const bytes = Buffer.concat([this.#firstBytes!, chunk]);
-    const protocol = speaks(bytes);
-    this.#firstBytes = protocol === "too-short-to-tell" ? bytes : undefined;
-    if (protocol === "stratum-v1") return bytes;
-    if (protocol === "http") this.#answerHttp();
-    else if (protocol !== "too-short-to-tell") this.close("not-stratum");
-    return undefined;
+  /** What comes behind the line that ended the connection is not read any more. */
+  lines(bytes: Buffer, from: number): number {
+    return this.#state === "open" ? (this.#handler?.lines(bytes, from) ?? from) : from;
   }
 
-  #answerHttp(): void {
-    this.#state = "finishing";
-    this.#reason = "http";
-    this.#socket.end(httpAnswer, () => this.#socket.destroy());
+  line(bytes: Buffer): void {
+    if (this.#state === "open") this.#handler?.line(bytes);
   }
 
-  #readEnd(): void {
+  ended(): void {
     if (this.#state !== "open") return;
-    const rest = this.#lines.takeRest();
-    if (rest !== undefined) this.#handler?.line(rest);
-    if (this.#state === "open") this.#handler?.ended();
+    try {
+      const rest = this.#lines.takeRest();
+      if (rest !== undefined) this.#handler?.line(rest);
+      if (this.#state === "open") this.#handler?.ended();
+    } catch (error) {
+      this.#handler?.failed(error);
+    }
   }
 
-  #drained(): void {
-    if (this.#state === "open") this.#handler?.drained();
+  drained(): void {
+    if (this.#state !== "open") return;
+    try {
+      this.#handler?.drained();
+    } catch (error) {
+      this.#handler?.failed(error);
+    }
   }
 
-  #checkBacklog(): void {
-    if (this.#socket.writableLength > this.#limits.queuedBytes) this.close("slow-reader");
-  }
-
-  #closed(): void {
+  closed(): void {
     this.#state = "closed";
     this.#outgoing = "";
     const handler = this.#handler;
@@ -202,11 +230,7 @@ export class Connection {
     handler?.closed(this.#reason);
   }
 
-  #contained(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#handler?.failed(error);
-    }
+  #checkBacklog(): void {
+    if (this.#socket.writableLength > this.#limits.queuedBytes) this.close("slow-reader");
   }
 }

@@ -29,6 +29,14 @@ function nextBelow(value: number): number {
   return view.getFloat64(0);
 }
 
+/** Expected hashes of a share of difficulty 1, nearly. */
+const hashesPerDifficulty = 2 ** 32;
+
+/** The difficulty at which a device of this hashrate (hashes a second) reports so often. */
+export function difficultyOfHashrate(hashrate: number, sharesPerMinute: number): number {
+  return (hashrate * 60) / sharesPerMinute / hashesPerDifficulty;
+}
+
 /** @param value positive and finite. */
 export function powerOfTwoAtLeast(value: number): number {
   const power = 2 ** Math.floor(Math.log2(value));

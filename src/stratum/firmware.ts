@@ -30,6 +30,9 @@ export interface FirmwareProfile {
   readonly followsReconnect: "anywhere" | "same-domain" | "same-host" | "never";
 }
 
+/** Name of the profile of clients that no other matches. */
+export const unknownFirmware = "default";
+
 export interface FirmwareProfiles {
   /** In file order: the first that matches wins. */
   readonly profiles: readonly FirmwareProfile[];

@@ -21,12 +21,13 @@ export interface Listeners {
 }
 
 /**
+ * @param onConnection gets the place of its address in the list.
  * @param onError a connection could not be accepted; the server listens on.
  * @throws PoolError STRATUM_PORT_TAKEN, STRATUM_PORT_FORBIDDEN or STRATUM_LISTEN_FAILED; then none is open.
  */
 export async function listenAll(
   addresses: readonly ListenAddress[],
-  onConnection: (socket: Socket) => void,
+  onConnection: (socket: Socket, index: number) => void,
   onError: (address: ListenAddress, error: Error) => void,
 ): Promise<Listeners> {
   const servers: Server[] = [];
@@ -34,7 +35,9 @@ export async function listenAll(
     await Promise.all(servers.map(closeServer));
   };
   try {
-    for (const address of addresses) servers.push(await listen(address, onConnection, onError));
+    for (const [index, address] of addresses.entries()) {
+      servers.push(await listen(address, (socket) => onConnection(socket, index), onError));
+    }
   } catch (error) {
     await close();
     throw error;

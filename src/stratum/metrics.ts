@@ -5,8 +5,14 @@ export type CloseReason =
   | "peer"
   | "http"
   | "not-stratum"
+  | "proxy-header"
+  | "not-admitted"
+  | "tls-not-offered"
+  | "tls-failed"
+  | "greeting-timeout"
   | "line-too-long"
   | "garbage"
+  | "penalty"
   | "subscribe-timeout"
   | "authorize-timeout"
   | "idle"
@@ -15,6 +21,7 @@ export type CloseReason =
   | "unavailable"
   | "failed"
   | "suspended"
+  | "moved"
   | "shutdown";
 
 /** Why a connection was not let in. */
@@ -25,6 +32,9 @@ export type AdmissionRefusal =
   | "connection-rate"
   | "banned";
 
+/** What a peer's offences led to. */
+export type PenaltyTaken = "warn" | "slow" | "drop" | "ban";
+
 /** What the Stratum server has to say in numbers; every argument is from a closed list. */
 export interface StratumMetrics {
   connectionOpened(): void;
@@ -32,14 +42,21 @@ export interface StratumMetrics {
   connectionRefused(reason: AdmissionRefusal): void;
   /** Open connections that have subscribed. */
   subscribed(count: number): void;
+  /** A subscription took up an earlier session. */
+  sessionResumed(): void;
+  /** A client was matched with a firmware profile. */
+  firmwareSeen(profile: string): void;
   authorizeAnswered(result: "true" | "false"): void;
   /** A submission refused before it could be judged; those that are judged are counted by shares/. */
   submissionRefused(reason: Reason): void;
   malformedLine(): void;
+  penalty(taken: PenaltyTaken): void;
   /** An exception in one session: a bug, contained. */
   sessionFailed(): void;
   /** A connection was assigned another difficulty than before. */
   difficultyChanged(): void;
   /** A job has been handed to every session that takes part. */
   broadcastDone(seconds: number): void;
+  /** What the kernel measured on a connection. */
+  roundTrip(seconds: number): void;
 }

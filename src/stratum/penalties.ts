@@ -6,7 +6,7 @@
  *   an address:    each drop has its points, too ──1,000──► ban for a time (how long: see bans.ts)
  *
  * Points decay: a connection's by one a second, an address's by five a second. So a device that sends one senseless
- * line every ten seconds is left alone for ever, and an address may lose 30 hostile connections a minute for ever and a
+ * line every four seconds is left alone for ever, and an address may lose 30 hostile connections a minute for ever and a
  * hundred at once before it is banned. An address in good standing (a share accepted within ten minutes on any of its
  * connections) is never banned: behind a farm's one address a broken device costs itself its connection, and the farm
  * nothing. Pure: time comes in, and what follows is the caller's to do.
@@ -21,7 +21,7 @@ import { contains, type Network, parseNetwork } from "./network.ts";
  * for it, the second after a thousand connections.
  */
 export const offences = {
-  "malformed-line": { connectionPoints: 10, addressPoints: 10 },
+  "malformed-line": { connectionPoints: 4, addressPoints: 10 },
   "not-stratum": { connectionPoints: 100, addressPoints: 10 },
   "line-too-long": { connectionPoints: 100, addressPoints: 10 },
   "subscribe-timeout": { connectionPoints: 100, addressPoints: 5 },
@@ -49,11 +49,17 @@ export const slowMs = 1000;
 export interface PenaltyOptions {
   /** Requests of one connection within a second, beyond which it floods. */
   readonly requestsPerSecond: number;
+  /** Refused submissions without an accepted one between, over ten seconds at least, that are a flood. */
+  readonly refusedInARow: number;
   /** Addresses that are never banned, as those of proxies; their connections are dropped like any other. */
   readonly exempt: readonly Network[];
 }
 
-export const defaultPenaltyOptions: PenaltyOptions = { requestsPerSecond: 500, exempt: [] };
+export const defaultPenaltyOptions: PenaltyOptions = {
+  requestsPerSecond: 500,
+  refusedInARow: 100,
+  exempt: [],
+};
 
 const warnPoints = 30;
 const slowPoints = 60;
@@ -65,8 +71,6 @@ const addressDecayPerSecond = 5;
 /** Addresses with points; beyond it the one whose last offence is the longest ago is forgiven. */
 export const rememberedOffenders = 65_536;
 
-/** Refused submissions without an accepted one between, over this time at least, are a flood. */
-const refusedInARow = 100;
 const refusedMs = 10_000;
 
 interface Points {
@@ -132,12 +136,13 @@ export class Penalties {
     return this.offence(connection, guest, "request-flood", nowMs);
   }
 
-  /** Counts a refused submission, whatever the reason, but for `unavailable`: that is our own trouble. */
-  refused(connection: object, guest: Guest | undefined, nowMs: number): Penalty {
+  /** Counts refused submissions, whatever the reason, but for `unavailable`: that is our own trouble. */
+  refused(connection: object, guest: Guest | undefined, submissions: number, nowMs: number): Penalty {
     const record = this.#record(connection, nowMs);
     if (record.refused === 0) record.refusedSinceMs = nowMs;
-    record.refused += 1;
-    if (record.refused < refusedInARow || nowMs - record.refusedSinceMs < refusedMs) return "none";
+    record.refused += submissions;
+    if (record.refused < this.#options.refusedInARow || nowMs - record.refusedSinceMs < refusedMs)
+      return "none";
     record.refused = 0;
     return this.offence(connection, guest, "refused-flood", nowMs);
   }

@@ -1,43 +1,75 @@
-import type { Socket } from "node:net";
+import { BlockList, isIPv6, type Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
+import type { Reconnect } from "../protocol/v1/reconnect.ts";
 import type { NativeIntake } from "../shares/native-intake.ts";
 import type { Shares } from "../shares/shares.ts";
-import { Admission, subnetLimits } from "./admission.ts";
+import { Admission, type Guest } from "./admission.ts";
+import { Arrival, type Arrived, type Reception } from "./arrival.ts";
+import { type BanNotice, Bans } from "./bans.ts";
 import { Broadcaster } from "./broadcast.ts";
+import type { ChannelState } from "./channel.ts";
 import { Connection } from "./connection.ts";
 import { connectionsPossible } from "./descriptor-limit.ts";
-import type { DifficultyOptions } from "./difficulty.ts";
 import { DifficultyTable } from "./difficulty.ts";
 import type { Extranonces } from "./extranonce-leases.ts";
 import { ExtranonceLeases } from "./extranonce-leases.ts";
+import { FanOut, type SocketWriter } from "./fan-out.ts";
+import type { MatchFirmware } from "./firmware.ts";
 import { Flusher } from "./flusher.ts";
+import { KeptSessions, newSessionId } from "./kept-sessions.ts";
 import type { StratumLimits } from "./limits.ts";
 import type { ListenAddress, Listeners } from "./listener.ts";
 import { listenAll } from "./listener.ts";
 import type { CloseReason, StratumMetrics } from "./metrics.ts";
+import { type Network, parseNetwork } from "./network.ts";
+import { type Offence, Penalties, type Penalty, slowMs } from "./penalties.ts";
+import type { Port } from "./port.ts";
+import type { RememberedDifficulties } from "./remembered-difficulties.ts";
+import type { RecordedSession, SessionRecorder } from "./session-record.ts";
+import { TipHistory } from "./tip-history.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
 import { Session } from "./v1/session.ts";
+import { WorkHistory } from "./work-history.ts";
 import { WorkTexts } from "./work-texts.ts";
 
+/** What the addon does with sockets; undefined in StratumOptions: Node's streams do all. */
+export interface NativeSockets extends SocketWriter {
+  roundTripMicroseconds(descriptor: number): number;
+}
+
 export interface StratumOptions {
-  readonly listen: readonly ListenAddress[];
+  readonly ports: readonly Port[];
+  /** Undefined: TLS is not offered. Asked for each connection, so that a new certificate counts at once. */
+  readonly secureContext: () => SecureContext | undefined;
+  /** Its number is part of session ids. */
+  readonly workerNumber: number;
   readonly chain: Chain;
   readonly jobs: LiveJobs;
   readonly shares: Shares;
   /** Judges usual submissions in native code, straight from the bytes; undefined: every line takes the long way. */
   readonly intake: NativeIntake | undefined;
+  readonly sockets: NativeSockets | undefined;
   readonly extranonces: Extranonces;
-  readonly difficulty: DifficultyOptions;
+  readonly firmware: MatchFirmware;
+  readonly recorder: SessionRecorder;
+  readonly remembered: RememberedDifficulties;
+  readonly soloJob: SessionContext["soloJob"];
+  readonly transactionsOf: SessionContext["transactionsOf"];
   /** Version bits that miners may roll. */
   readonly versionMask: number;
   readonly staleGraceSeconds: number;
+  readonly staleGraceMaxSeconds: number;
+  readonly resumeSeconds: number;
   readonly limits: StratumLimits;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: StratumMetrics;
+  /** An address was banned here: the other worker processes should know. */
+  readonly onBan: (notice: BanNotice) => void;
 }
 
 export interface Stratum {
@@ -51,70 +83,215 @@ export interface Stratum {
   resume(): Promise<void>;
   /** Stops listening, answers what is pending, ends all connections; resolves when they have ended. */
   close(): Promise<void>;
-  /** Where it listens now, with the ports that were found for port 0. */
+  /** Words for the people behind the devices. @returns how many were sent them. */
+  show(text: string): number;
+  /**
+   * Asks all clients to come again, here or elsewhere, one after the other over this time; nobody is cut off.
+   * @returns how many are asked.
+   */
+  drain(elsewhere: Reconnect | undefined, overSeconds: number): number;
+  /** Keeps a session of the process before for its client. @param keepMs how long it can still be taken up. */
+  restore(session: RecordedSession, newestJob: number, keepMs: number): void;
+  /** Bans that were decided elsewhere. @returns addresses among them that stand well here. */
+  take(notices: readonly BanNotice[]): readonly string[];
+  /** An address that was banned stands well elsewhere: it is not banned, here neither. */
+  withdrawBan(network: string): void;
+  readonly bans: Bans;
+  readonly kept: KeptSessions;
+  /** Where it listens now, with the ports that were found for port 0; in the order of `ports`. */
   readonly addresses: readonly ListenAddress[];
   readonly counts: Readonly<Counts>;
 }
 
-/** The Stratum port of one worker process. */
+/** Sessions that are looked after before the event loop gets its turn. */
+const sweepSlice = 500;
+/** Every so many sweeps each connection's round-trip time is asked for. */
+const roundTripSweeps = 10;
+
+/** The Stratum ports of one worker process. */
 export function createStratum(options: StratumOptions): Stratum {
-  const { clock, limits, log, metrics } = options;
+  const { clock, limits, log, metrics, ports } = options;
   const sessions = new Set<Session>();
+  const arrivals = new Set<Arrival>();
   const counts: Counts = { connections: 0, subscribed: 0, workers: 0 };
+  const extranonces = new ExtranonceLeases(options.extranonces, options.jobs);
+  const fanOut = new FanOut(options.sockets);
+  const kept = new KeptSessions({
+    most: limits.resumableSessions,
+    keepMs: options.resumeSeconds * 1000,
+    clock,
+    onForgotten: (_, { extranonce1 }: ChannelState) => extranonces.giveBack(extranonce1),
+  });
   const context: SessionContext = {
     ...options,
     counts,
-    extranonces: new ExtranonceLeases(options.extranonces, options.jobs),
+    extranonces,
+    fanOut,
+    kept,
+    newSessionId: () => newSessionId(options.workerNumber),
     difficulties: new DifficultyTable(),
     texts: new WorkTexts(),
     staleGraceMs: options.staleGraceSeconds * 1000,
+    staleGraceMaxMs: options.staleGraceMaxSeconds * 1000,
+    offended: (session, offence) =>
+      punish(
+        session,
+        penalties.offence(session.connection, session.guest, offence, clock.monotonicMs()),
+        offence,
+      ),
+    requested: (session) =>
+      punish(
+        session,
+        penalties.request(session.connection, session.guest, clock.monotonicMs()),
+        "request-flood",
+      ),
+    refused: (session, submissions) =>
+      punish(
+        session,
+        penalties.refused(session.connection, session.guest, submissions, clock.monotonicMs()),
+        "refused-flood",
+      ),
+    accepted: (session) => penalties.accepted(session.connection, session.guest, clock.monotonicMs()),
   };
-  const admission = new Admission({
-    ...subnetLimits,
-    ...limits,
-    connections: limits.connections ?? connectionsPossible(),
+  const bans = new Bans(limits.banSeconds * 1000);
+  const penalties = new Penalties({
+    requestsPerSecond: limits.requestsPerSecond,
+    refusedInARow: limits.refusedInARow,
+    exempt: limits.neverBanned.map(networkOfSetting),
   });
-  const broadcaster = new Broadcaster(sessions, clock, metrics.broadcastDone);
+  const admission = new Admission(
+    { ...limits, connections: limits.connections ?? connectionsPossible() },
+    (address) => bans.isBanned(address, clock.wallMs()),
+  );
+  const broadcaster = new Broadcaster(sessions, fanOut, clock, metrics.broadcastDone);
   const flusher = new Flusher();
+  const doors = ports.map((port) => ({
+    port,
+    proxies: blockListOf(port.proxyFrom),
+    reception: receive(port),
+  }));
   let listeners: Listeners | undefined;
   let sweeper: NodeJS.Timeout | undefined;
+  let sweeps = 0;
+  let isSweeping = false;
   let isServing = false;
+  let drain: Drain | undefined;
   let whenEmpty: (() => void)[] = [];
 
-  function accept(socket: Socket): void {
+  function accept(socket: Socket, index: number): void {
     const address = socket.remoteAddress;
     // The peer was gone before we looked, or came while we stopped.
     if (address === undefined || !isServing) return void socket.destroy();
-    const refusal = admission.enter(address, clock.monotonicMs());
+    const { proxies, reception } = doors[index]!;
+    const isProxy = proxies.check(plainAddress(address), isIPv6(plainAddress(address)) ? "ipv6" : "ipv4");
+    const nowMs = clock.monotonicMs();
+    const refusal = isProxy ? admission.hold() : admission.enter(address, nowMs);
     if (refusal !== undefined) {
       metrics.connectionRefused(refusal);
       socket.on("error", () => {});
       socket.destroy();
       return;
     }
-    const connection = new Connection(socket, flusher, limits);
-    const session = new Session(context, connection, leave);
-    sessions.add(session);
     counts.connections += 1;
     metrics.connectionOpened();
-    connection.start(session);
+    arrivals.add(new Arrival(socket, address, isProxy, reception, nowMs));
+  }
+
+  function receive(port: Port): Reception {
+    return {
+      secureContext: options.secureContext,
+      introduced(_, remote) {
+        const refusal = admission.admit(remote, clock.monotonicMs());
+        if (refusal !== undefined) metrics.connectionRefused(refusal);
+        return refusal === undefined;
+      },
+      welcome: (arrival, arrived) => welcome(port, arrival, arrived),
+      gone,
+    };
+  }
+
+  function welcome(port: Port, arrival: Arrival, { socket, tcp, remote, firstBytes }: Arrived): void {
+    arrivals.delete(arrival);
+    const connection = new Connection(socket, remote, flusher, limits, tcp);
+    const guest = admission.guestOf(remote);
+    const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
+    sessions.add(session);
+    connection.start(session, firstBytes);
+  }
+
+  function gone(arrival: Arrival, reason: CloseReason): void {
+    arrivals.delete(arrival);
+    const offence = offenceOf(reason);
+    const guest = arrival.isUnknown ? undefined : admission.guestOf(arrival.remote);
+    if (offence !== undefined) {
+      const penalty = penalties.offence(arrival, guest, offence, clock.monotonicMs());
+      if (penalty === "ban" && guest !== undefined) ban(guest, offence);
+    }
+    // Who was not admitted behind a proxy is counted no more.
+    if (arrival.isUnknown) {
+      if (reason !== "not-admitted") admission.release();
+    } else admission.leave(arrival.remote);
+    metrics.connectionClosed(reason);
+    left();
   }
 
   function leave(session: Session): void {
     sessions.delete(session);
     admission.leave(session.connection.remote);
+    left();
+  }
+
+  function left(): void {
     counts.connections -= 1;
-    if (sessions.size > 0) return;
+    if (counts.connections > 0) return;
     for (const resolve of whenEmpty) resolve();
     whenEmpty = [];
+  }
+
+  function punish(session: Session, penalty: Penalty, offence: Offence): void {
+    if (penalty === "none") return;
+    metrics.penalty(penalty);
+    const { remote } = session.connection;
+    switch (penalty) {
+      case "warn":
+        log.debug({ event: "peer-warned", remote, offence }, "a connection behaves badly");
+        session.show(`This connection sends what makes no sense to the pool (${offence}).`);
+        break;
+      case "slow":
+        session.slowDown(clock.monotonicMs() + slowMs);
+        break;
+      case "drop":
+        session.finish("penalty");
+        break;
+      case "ban":
+        if (session.guest !== undefined) ban(session.guest, offence);
+        session.finish("penalty");
+        break;
+    }
+  }
+
+  function ban({ network }: Guest, offence: Offence): void {
+    const notice = limits.banSeconds === 0 ? undefined : bans.ban(network, offence, clock.wallMs());
+    if (notice === undefined) return;
+    log.warn(
+      { event: "address-banned", network, offence, round: notice.round, untilMs: notice.untilMs },
+      "an address is refused for a time: its connections were closed for hostility over and over",
+    );
+    options.onBan(notice);
   }
 
   async function listen(): Promise<void> {
     if (isServing) return;
     isServing = true;
     try {
-      listeners = await listenAll(options.listen, accept, ({ host, port }, err) =>
-        log.error({ event: "stratum-accept-failed", host, port, err }, "a connection could not be accepted"),
+      listeners = await listenAll(
+        ports.map(({ address }) => address),
+        accept,
+        ({ host, port }, err) =>
+          log.error(
+            { event: "stratum-accept-failed", host, port, err },
+            "a connection could not be accepted",
+          ),
       );
     } catch (error) {
       isServing = false;
@@ -125,16 +302,51 @@ export function createStratum(options: StratumOptions): Stratum {
 
   function sweep(): void {
     const nowMs = clock.monotonicMs();
-    for (const session of sessions) {
+    sweepArrivals(nowMs);
+    admission.sweep(nowMs);
+    penalties.sweep(nowMs);
+    bans.sweep(clock.wallMs());
+    kept.sweep();
+    extranonces.sweep();
+    metrics.subscribed(counts.subscribed);
+    if (drain?.step(nowMs)) drain = undefined;
+    if (isSweeping) return;
+    isSweeping = true;
+    sweeps += 1;
+    sweepSessions([...sessions], 0);
+  }
+
+  function sweepArrivals(nowMs: number): void {
+    const { greetingSeconds, subscribeSeconds } = limits;
+    for (const arrival of arrivals) {
+      const ageMs = nowMs - arrival.arrivedMs;
+      if (arrival.hasBegun && ageMs >= greetingSeconds * 1000) arrival.close("greeting-timeout");
+      else if (ageMs >= subscribeSeconds * 1000) arrival.close("subscribe-timeout");
+    }
+  }
+
+  function sweepSessions(all: readonly Session[], from: number): void {
+    const nowMs = clock.monotonicMs();
+    const to = Math.min(from + sweepSlice, all.length);
+    for (let i = from; i < to; i++) {
+      const session = all[i]!;
       try {
         session.sweep(nowMs);
+        if ((i + sweeps) % roundTripSweeps === 0) measureRoundTrip(session);
       } catch (error) {
         session.failed(error);
       }
     }
-    admission.sweep(nowMs);
-    context.extranonces.sweep();
-    metrics.subscribed(counts.subscribed);
+    if (to < all.length) setImmediate(() => sweepSessions(all, to));
+    else isSweeping = false;
+  }
+
+  function measureRoundTrip({ channel, connection }: Session): void {
+    if (options.sockets === undefined || channel === undefined) return;
+    const microseconds = options.sockets.roundTripMicroseconds(connection.descriptor);
+    if (microseconds < 0) return;
+    channel.roundTripMs = microseconds / 1000;
+    metrics.roundTrip(microseconds / 1e6);
   }
 
   /** Connections that do not read their last words are cut by the sweeper, which runs until all have gone. */
@@ -142,8 +354,9 @@ export function createStratum(options: StratumOptions): Stratum {
     isServing = false;
     await listeners?.close();
     listeners = undefined;
+    for (const arrival of arrivals) arrival.close(reason);
     for (const session of sessions) session.finish(reason);
-    if (sessions.size > 0) await new Promise<void>((resolve) => whenEmpty.push(resolve));
+    if (counts.connections > 0) await new Promise<void>((resolve) => whenEmpty.push(resolve));
     clearInterval(sweeper);
     sweep();
   }
@@ -157,9 +370,102 @@ export function createStratum(options: StratumOptions): Stratum {
       await stop("suspended");
     },
     close: () => stop("shutdown"),
+    show: (text) => [...sessions].filter((session) => session.show(text)).length,
+    drain(elsewhere, overSeconds) {
+      const asked = [...sessions].filter((session) => session.followsReconnect(elsewhere));
+      drain = new Drain(asked, elsewhere, overSeconds * 1000, clock.monotonicMs());
+      return asked.length;
+    },
+    restore({ sessionId, extranonce1, scheme, assignments, lastJobNumber }, newestJob, keepMs) {
+      const { difficulties } = context;
+      const work = WorkHistory.restored(
+        assignments.map((assignment) => ({
+          ...assignment,
+          target: difficulties.target(assignment.difficulty),
+        })),
+        lastJobNumber ?? newestJob,
+      );
+      const wanted = assignments.at(-1)?.difficulty ?? 0;
+      kept.keep(sessionId, { extranonce1, scheme, work, tips: new TipHistory(), wanted }, keepMs);
+    },
+    take(notices) {
+      for (const notice of notices) bans.take(notice);
+      const nowMs = clock.monotonicMs();
+      return notices
+        .filter(({ cause, network }) => cause !== "command" && admission.standsWell(network, nowMs))
+        .map(({ network }) => network);
+    },
+    withdrawBan(network) {
+      bans.withdraw(network);
+      admission.vouch(network, clock.monotonicMs());
+    },
+    bans,
+    kept,
     get addresses() {
       return listeners?.addresses ?? [];
     },
     counts,
   };
+}
+
+/** Asks sessions to come again, spread evenly over a time. */
+class Drain {
+  readonly #sessions: readonly Session[];
+  readonly #elsewhere: Reconnect | undefined;
+  readonly #overMs: number;
+  readonly #startedMs: number;
+  #asked = 0;
+
+  constructor(
+    sessions: readonly Session[],
+    elsewhere: Reconnect | undefined,
+    overMs: number,
+    startedMs: number,
+  ) {
+    this.#sessions = sessions;
+    this.#elsewhere = elsewhere;
+    this.#overMs = overMs;
+    this.#startedMs = startedMs;
+  }
+
+  /** @returns whether all have been asked. */
+  step(nowMs: number): boolean {
+    const part = this.#overMs === 0 ? 1 : Math.min(1, (nowMs - this.#startedMs) / this.#overMs);
+    const due = Math.floor(this.#sessions.length * part);
+    for (; this.#asked < due; this.#asked++) this.#sessions[this.#asked]!.askToReconnect(this.#elsewhere);
+    return this.#asked === this.#sessions.length;
+  }
+}
+
+/** What the way in which an arrival ended says about its peer. */
+function offenceOf(reason: CloseReason): Offence | undefined {
+  switch (reason) {
+    case "http":
+    case "not-stratum":
+    case "proxy-header":
+      return "not-stratum";
+    case "tls-failed":
+      return "tls-failure";
+    case "greeting-timeout":
+    case "subscribe-timeout":
+      return "subscribe-timeout";
+    default:
+      return undefined;
+  }
+}
+
+function blockListOf(networks: readonly { readonly address: string; readonly prefix: number }[]): BlockList {
+  const list = new BlockList();
+  for (const { address, prefix } of networks)
+    list.addSubnet(address, prefix, isIPv6(address) ? "ipv6" : "ipv4");
+  return list;
+}
+
+/** An IPv4 address as it is, though the socket listens for both families. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}
+
+function networkOfSetting({ address, prefix }: { address: string; prefix: number }): Network {
+  return parseNetwork(`${address}/${prefix}`)!;
 }

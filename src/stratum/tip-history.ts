@@ -1,11 +1,10 @@
+import { tipsHeld } from "../jobs/live-jobs.ts";
+
 interface SentTip {
   readonly tipNumber: number;
   /** When this connection was sent its first job on it. */
   readonly sentAtMs: number;
 }
-
-/** More tips than this within a grace do not happen. */
-const maxTips = 8;
 
 /** Which tips one connection has been sent jobs on, and since when; tip numbers only rise. */
 export class TipHistory {
@@ -14,7 +13,7 @@ export class TipHistory {
   /** @returns whether it is the connection's first job on this tip. */
   sent(tipNumber: number, nowMs: number): boolean {
     if (!this.isNew(tipNumber)) return false;
-    this.#tips = [...this.#tips, { tipNumber, sentAtMs: nowMs }].slice(-maxTips);
+    this.#tips = [...this.#tips, { tipNumber, sentAtMs: nowMs }].slice(-tipsHeld);
     return true;
   }
 

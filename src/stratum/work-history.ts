@@ -21,6 +21,17 @@ export class WorkHistory {
   #last = -1;
   #lastVariant = 0;
 
+  /** As it was in another process. @param last the newest job that may have been sent. */
+  static restored(assignments: readonly Assignment[], last: number): WorkHistory {
+    const history = new WorkHistory();
+    history.#assignments = [...assignments];
+    history.#first = assignments[0]?.number ?? Number.POSITIVE_INFINITY;
+    history.#last = Math.max(last, assignments.at(-1)?.number ?? -1);
+    const newest = assignments.findLast(({ number }) => number === history.#last);
+    history.#lastVariant = newest?.variant ?? 0;
+    return history;
+  }
+
   /** Number of the newest job sent; -1 before the first. */
   get lastNumber(): number {
     return this.#last;

@@ -31,7 +31,7 @@ export async function writeTransactionsFile(
   templateId: string,
   { count, data }: StoredTransactions,
 ): Promise<void> {
-  const path = pathOf(directory, templateId);
+  const path = transactionsFile(directory, templateId);
   const temporary = join(directory, `${templateId}.${process.pid}${temporaryExtension}`);
   const prefix = Buffer.alloc(prefixLength);
   prefix.set(magic);
@@ -53,7 +53,7 @@ export async function writeTransactionsFile(
 
 /** Whether a block of this template can still be completed. */
 export function hasTransactionsFile(directory: string, templateId: string): boolean {
-  return existsSync(pathOf(directory, templateId));
+  return existsSync(transactionsFile(directory, templateId));
 }
 
 /**
@@ -61,7 +61,7 @@ export function hasTransactionsFile(directory: string, templateId: string): bool
  * @throws PoolError TRANSACTIONS_FILE_MISSING, TRANSACTIONS_FILE_DAMAGED
  */
 export function readTransactionsFileSync(directory: string, templateId: string): StoredTransactions {
-  const path = pathOf(directory, templateId);
+  const path = transactionsFile(directory, templateId);
   const bytes = readOrThrow(path);
   const whole =
     bytes.length >= prefixLength &&
@@ -114,7 +114,7 @@ function idOf(name: string): string {
 }
 
 /** The id becomes part of a path: a file name and nothing more. */
-function pathOf(directory: string, templateId: string): string {
+export function transactionsFile(directory: string, templateId: string): string {
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(templateId)) {
     throw new RangeError(`${JSON.stringify(templateId.slice(0, 100))} cannot name a file`);
   }

@@ -8,13 +8,14 @@ import { versionRollingMask } from "../../src/bitcoin/header.ts";
 import { systemClock } from "../../src/clock.ts";
 import { loadConfig } from "../../src/config/index.ts";
 import type { JobData } from "../../src/jobs/job.ts";
-import { parseJobId } from "../../src/jobs/job-id.ts";
+
 import { openKeptJobs } from "../../src/jobs/kept-jobs.ts";
 import { createLiveJobs, type LiveJobs } from "../../src/jobs/live-jobs.ts";
 import { recoverJournal } from "../../src/journal/index.ts";
 import { createFoundBlocks } from "../../src/pool/found-blocks.ts";
 import { originOfJobs } from "../../src/pool/job-origin.ts";
 import { foldersOf, journalNode } from "../../src/pool/settings.ts";
+import { decodeJobId } from "../../src/protocol/v1/job-id.ts";
 import { createShares } from "../../src/shares/accept-shares.ts";
 import { seenBefore } from "../../src/shares/seen-before.ts";
 import { hasTransactionsFile, readTransactionsFileSync } from "../../src/template/transactions-file.ts";
@@ -106,7 +107,7 @@ async function nextWorker(): Promise<NextWorker> {
     jobs,
     blocks,
     judge({ params: [jobId, extranonce2, ntime, nonce], target }, extranonce1) {
-      const job = jobs.get(parseJobId(jobId)!.number);
+      const job = jobs.get(decodeJobId(jobId)!.number);
       if (job === undefined) return "job-not-found";
       let outcome: string | undefined = "not answered";
       shares.submit(
@@ -116,7 +117,7 @@ async function nextWorker(): Promise<NextWorker> {
           extranonce2: Buffer.from(extranonce2, "hex"),
           ntime: Number.parseInt(ntime, 16),
           nonce: Number.parseInt(nonce, 16),
-          ...{ stale: false, refusal: undefined, account: "account", worker: "rig" },
+          ...{ stale: false, refusal: undefined, account: "account", worker: "rig", scheme: "pplns" },
         },
         (refusal) => {
           outcome = refusal;
@@ -167,7 +168,7 @@ test("whatever ends a run, shares that it acknowledged are duplicates in the nex
   expectEachOnce(worker, first);
   expectEachOnce(worker, second);
   const [old, newer] = [first, second].map(
-    ({ job }) => worker.jobs.get(parseJobId(job.id)!.number)!.data,
+    ({ job }) => worker.jobs.get(decodeJobId(job.id)!.number)!.data,
   ) as [JobData, JobData];
   expect(newer.number).toBeGreaterThan(old.number);
   expect(newer).toMatchObject({ tipNumber: old.tipNumber, clean: false });
@@ -195,7 +196,7 @@ test("a block that a job from before the restart solves is whole, and the node t
   await client.until(() => client.job.branch.length > 0);
   await pool.kill("everything");
   const { jobs, blocks, judge } = await nextWorker();
-  const { data } = jobs.get(parseJobId(client.job.id)!.number)!;
+  const { data } = jobs.get(decodeJobId(client.job.id)!.number)!;
   expect(data.transactionCount).toBe(5);
   // A little above the network's: some five million hashes.
   client.difficulty = 0.0013;
@@ -210,7 +211,7 @@ test("a block that a job from before the restart solves is whole, and the node t
   next.close();
   await pool.stop();
   const after = await nextWorker();
-  expect(after.jobs.get(parseJobId(next.job.id)!.number)!.data).toMatchObject({
+  expect(after.jobs.get(decodeJobId(next.job.id)!.number)!.data).toMatchObject({
     tipNumber: data.tipNumber + 1,
     clean: true,
   });

@@ -191,7 +191,8 @@ class Story {
 
   /** The variant that most jobs have now. */
   #variant(): number {
-    return this.#engines[0]!.session.work.nextVariant(this.#number - 1) - 1 > 0 ? this.#below(2) : 0;
+    const { assignment } = this.#engines[0]!.session.channel!;
+    return assignment!.number === this.#number - 1 && assignment!.variant > 0 ? this.#below(2) : 0;
   }
 
   #mutated(line: string): string {

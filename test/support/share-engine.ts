@@ -11,17 +11,23 @@ import type { JournalRecord, Scheme } from "../../src/journal/record.ts";
 import type { Done, RunPlace } from "../../src/journal/run.ts";
 import type { Addon } from "../../src/native/addon.ts";
 import { createShares, type ShareCounters } from "../../src/shares/accept-shares.ts";
-import { createNativeIntake, type NativeIntake, type ShareLane } from "../../src/shares/native-intake.ts";
-import type { Shares } from "../../src/shares/shares.ts";
+import { createNativeIntake } from "../../src/shares/native-intake.ts";
 import type { Connection } from "../../src/stratum/connection.ts";
 import { DifficultyTable } from "../../src/stratum/difficulty.ts";
 import type { ExtranonceLeases } from "../../src/stratum/extranonce-leases.ts";
+import { FanOut } from "../../src/stratum/fan-out.ts";
+import { createFirmwareTable } from "../../src/stratum/firmware.ts";
+import { KeptSessions } from "../../src/stratum/kept-sessions.ts";
 import { defaultLimits } from "../../src/stratum/limits.ts";
 import { LineSplitter } from "../../src/stratum/line-splitter.ts";
+import type { Port } from "../../src/stratum/port.ts";
+import { RememberedDifficulties } from "../../src/stratum/remembered-difficulties.ts";
 import type { SessionContext } from "../../src/stratum/v1/context.ts";
 import { Session } from "../../src/stratum/v1/session.ts";
 import { WorkTexts } from "../../src/stratum/work-texts.ts";
 import type { FakeClock } from "./clock.ts";
+import { anUnknownFirmware } from "./firmware.ts";
+import { noRecorder } from "./no-recorder.ts";
 import { silentLog } from "./silent-log.ts";
 import { RecordedMetrics } from "./stratum.ts";
 
@@ -141,28 +147,8 @@ export interface ShareEngineOptions {
   readonly maxJobs?: number;
   readonly seenShares?: number;
   readonly batchBytes?: number;
-  /** What all submissions are, whatever the session says. */
+  /** Of the port. */
   readonly scheme?: Scheme;
-}
-
-function withScheme({ submit }: Shares, scheme: Scheme): Shares {
-  return { submit: (submission, done) => submit({ ...submission, scheme }, done) };
-}
-
-function lanesWithScheme({ createLane }: NativeIntake, scheme: Scheme): NativeIntake {
-  return {
-    createLane(): ShareLane {
-      const lane = createLane();
-      return {
-        get isOpen() {
-          return lane.isOpen;
-        },
-        grant: (grant) => lane.grant({ ...grant, scheme }),
-        forget: () => lane.forget(),
-        take: (bytes, from, onRun) => lane.take(bytes, from, onRun),
-      };
-    },
-  };
 }
 
 export function aShareEngine(options: ShareEngineOptions): ShareEngine {
@@ -215,21 +201,46 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   const context: SessionContext = {
     chain: "regtest",
     jobs,
-    shares: withScheme(shares, scheme),
-    intake: options.native ? lanesWithScheme(intake, scheme) : undefined,
+    shares,
+    intake: options.native ? intake : undefined,
     extranonces: { take: () => 0x01020304, giveBack: () => {} } as unknown as ExtranonceLeases,
-    difficulty: { start: difficulty, min: 1e-12, max: 1e12, vardiff: true, sharesPerMinute: 6 },
+    fanOut: new FanOut(undefined),
+    firmware: createFirmwareTable({ profiles: [], unknown: anUnknownFirmware }),
+    kept: new KeptSessions({ most: 0, keepMs: 0, clock, onForgotten: () => {} }),
+    recorder: noRecorder,
+    remembered: new RememberedDifficulties(0),
+    newSessionId: () => "session",
+    soloJob: (job) => job,
+    transactionsOf: () => undefined,
+    offended: () => {},
+    requested: () => {},
+    refused: () => {},
+    accepted: () => {},
     difficulties: new DifficultyTable(),
     texts: new WorkTexts(),
     versionMask: 0x1fffe000,
     staleGraceMs: 3_000,
+    staleGraceMaxMs: 10_000,
     limits: { ...defaultLimits, pendingAnswers: 64 },
     clock,
     log: silentLog,
     metrics: new RecordedMetrics(),
     counts: { connections: 0, subscribed: 0, workers: 0 },
   };
-  const session = new Session(context, connection as unknown as Connection, () => {});
+  const port: Port = {
+    address: { host: "127.0.0.1", port: 0 },
+    scheme,
+    proxyFrom: [],
+    difficulty: { start: difficulty, min: 1e-12, max: 1e12, vardiff: true, sharesPerMinute: 6 },
+  };
+  const session = new Session(
+    context,
+    connection as unknown as Connection,
+    port,
+    undefined,
+    clock.monotonicMs(),
+    () => {},
+  );
   const splitter = new LineSplitter(defaultLimits.lineBytes);
   const reader = {
     lines: (bytes: Buffer, from: number) => (connection.isOpen ? session.lines(bytes, from) : from),
@@ -248,7 +259,10 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
     get endReason() {
       return connection.reason;
     },
-    addJob: (data) => session.deliver(jobs.add(data)),
+    addJob: (data) => {
+      session.deliver(jobs.add(data), context.fanOut);
+      context.fanOut.flush();
+    },
     receive(bytes) {
       if (connection.isOpen && !splitter.push(bytes, reader) && connection.isOpen) session.lineTooLong();
     },
@@ -256,8 +270,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
     takeSent() {
       const { sent } = connection;
       connection.sent = "";
-      // Random in each.
-      return sent.replaceAll(session.subscription?.sessionId ?? "none", "session");
+      return sent;
     },
   };
 }

@@ -5,11 +5,16 @@ import type { LiveJob, LiveJobs } from "../../src/jobs/live-jobs.ts";
 import type { PreparedJob } from "../../src/native/addon.ts";
 import type { Reason } from "../../src/protocol/reasons.ts";
 import type { Shares, Submission } from "../../src/shares/shares.ts";
+import { createFirmwareTable, type FirmwareProfile } from "../../src/stratum/firmware.ts";
 import { defaultLimits, type StratumLimits } from "../../src/stratum/limits.ts";
 import type { StratumMetrics } from "../../src/stratum/metrics.ts";
+import type { Port } from "../../src/stratum/port.ts";
+import { RememberedDifficulties } from "../../src/stratum/remembered-difficulties.ts";
 import { createStratum, type Stratum, type StratumOptions } from "../../src/stratum/stratum.ts";
 import { aClock, type FakeClock } from "./clock.ts";
 import { until, within } from "./deadline.ts";
+import { anUnknownFirmware } from "./firmware.ts";
+import { noRecorder } from "./no-recorder.ts";
 import { silentLog } from "./silent-log.ts";
 
 /** An address of the regtest chain. */
@@ -80,6 +85,10 @@ export class RecordedMetrics implements StratumMetrics {
   connectionClosed = (reason: string) => this.#note("connectionClosed", reason);
   connectionRefused = (reason: string) => this.#note("connectionRefused", reason);
   subscribed = () => {};
+  sessionResumed = () => this.#note("sessionResumed");
+  firmwareSeen = () => {};
+  penalty = (taken: string) => this.#note("penalty", taken);
+  roundTrip = () => {};
   authorizeAnswered = (result: string) => this.#note("authorizeAnswered", result);
   submissionRefused = (reason: string) => this.#note("submissionRefused", reason);
   malformedLine = () => this.#note("malformedLine");
@@ -109,9 +118,16 @@ export interface StratumUnderTest {
   connect(): Promise<RawClient>;
 }
 
-export type StratumChanges = Partial<Omit<StratumOptions, "limits" | "difficulty">> & {
+export type StratumChanges = Partial<Omit<StratumOptions, "limits" | "ports" | "firmware">> & {
   readonly limits?: Partial<StratumLimits>;
-  readonly difficulty?: Partial<StratumOptions["difficulty"]>;
+  /** Any free port if left out. */
+  readonly listen?: readonly Port["address"][];
+  /** Of every port. */
+  readonly difficulty?: Partial<Port["difficulty"]>;
+  readonly scheme?: Port["scheme"];
+  readonly proxyFrom?: Port["proxyFrom"];
+  /** Profiles before the unknown one. */
+  readonly firmware?: readonly FirmwareProfile[];
 };
 
 /** Opens a port of its own on 127.0.0.1; the sweeper runs every 20 ms of real time and asks the clock that stands. */
@@ -122,27 +138,50 @@ export async function aStratum(changes: StratumChanges = {}): Promise<StratumUnd
   const metrics = new RecordedMetrics();
   const released: number[] = [];
   let nextExtranonce1 = 0x01000000;
+  const {
+    listen = [{ host: "127.0.0.1", port: 0 }],
+    difficulty,
+    scheme,
+    proxyFrom,
+    firmware,
+    ...others
+  } = changes;
   const stratum = createStratum({
-    listen: [{ host: "127.0.0.1", port: 0 }],
+    ports: listen.map((address) => ({
+      address,
+      scheme: scheme ?? "pplns",
+      proxyFrom: proxyFrom ?? [],
+      difficulty: {
+        start: 1024,
+        min: 0.00001,
+        max: 1_000_000_000,
+        vardiff: true,
+        sharesPerMinute: 6,
+        ...difficulty,
+      },
+    })),
+    secureContext: () => undefined,
+    workerNumber: 1,
     intake: undefined,
+    sockets: undefined,
+    firmware: createFirmwareTable({ profiles: firmware ?? [], unknown: anUnknownFirmware }),
+    recorder: noRecorder,
+    remembered: new RememberedDifficulties(100),
+    soloJob: (job, account) => ({ ...job, data: { ...job.data, coinbase2: Buffer.from(account) } }),
+    transactionsOf: () => undefined,
     chain: "regtest",
     jobs,
     shares,
     extranonces: { take: () => nextExtranonce1++, release: (extranonce1) => released.push(extranonce1) },
     versionMask: 0x1fffe000,
     staleGraceSeconds: 3,
+    staleGraceMaxSeconds: 10,
+    resumeSeconds: 600,
     clock,
     log: silentLog,
     metrics,
-    ...changes,
-    difficulty: {
-      start: 1024,
-      min: 0.00001,
-      max: 1_000_000_000,
-      vardiff: true,
-      sharesPerMinute: 6,
-      ...changes.difficulty,
-    },
+    onBan: () => {},
+    ...others,
     limits: { ...defaultLimits, sweepSeconds: 0.02, ...changes.limits },
   });
   await stratum.open();

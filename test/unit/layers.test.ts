@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   api: ["log", "metrics"],
   miner: ["bitcoin", "native", "protocol"],
   control: ["log"],
-  processes: ["config", "jobs", "journal", "log", "metrics"],
+  processes: ["config", "jobs", "journal", "log", "metrics", "protocol", "stratum"],
 };
 
 /** Composition: the pool joins the parts, the command line starts it; they may import everything. */

@@ -3,18 +3,24 @@ import { encodeFalse, encodeTrue } from "../../protocol/v1/answer.ts";
 import { decodeAuthorize } from "../../protocol/v1/authorize.ts";
 import type { Line } from "../../protocol/v1/line.ts";
 import { Malformed } from "../../protocol/v1/malformed.ts";
+import { decodePassword, type PasswordOptions } from "../../protocol/v1/password.ts";
 import { splitUserName } from "../../protocol/v1/user-name.ts";
+import { difficultyOfHashrate } from "../difficulty.ts";
 import type { Session } from "./session.ts";
+import type { Worker } from "./workers.ts";
 
 /** Several workers may be authorized on one connection; a name that already is stays so. */
 export function authorize(session: Session, line: Line): Malformed | undefined {
   const request = decodeAuthorize(line.params);
   if (request instanceof Malformed) return request;
-  const problem = admit(session, request.user);
-  session.context.metrics.authorizeAnswered(problem === undefined ? "true" : "false");
+  const isFirst = session.workers.size === 0;
+  const admitted = session.workers.get(request.user) ?? admit(session, request.user);
+  const isRefused = typeof admitted === "string";
+  session.context.metrics.authorizeAnswered(isRefused ? "false" : "true");
   session.answers.answer(
-    problem === undefined ? encodeTrue(line.idText) : encodeFalse(line.idText, "unauthorized", problem),
+    isRefused ? encodeFalse(line.idText, "unauthorized", admitted) : encodeTrue(line.idText),
   );
+  if (!isRefused) begin(session, admitted, decodePassword(request.password), isFirst);
   return undefined;
 }
 
@@ -22,22 +28,57 @@ export function authorize(session: Session, line: Line): Malformed | undefined {
 const maxUserLength = 512;
 
 /** @returns the sentence that says why not. */
-function admit(session: Session, user: string): string | undefined {
+function admit(session: Session, user: string): Worker | string {
   const { context, workers } = session;
-  if (workers.has(user)) return undefined;
   if (user.length > maxUserLength) return `The user name is longer than ${maxUserLength} characters.`;
+  const { userNameBytes, name } = session.profile;
+  if (Buffer.byteLength(user) > userNameBytes) {
+    return `This device (${name}) handles user names of up to ${userNameBytes} bytes; shorten the worker's name.`;
+  }
   const { address, worker } = splitUserName(user);
   const parsed = parseAddress(address, context.chain);
   if (!parsed.ok) return `${parsed.sentence} The user name must be ADDRESS or ADDRESS.worker.`;
   if (workers.size >= context.limits.workersPerConnection)
     return "There are too many workers on this connection.";
   if (context.counts.workers >= context.limits.workers) return "There are too many workers on this server.";
+  const payee = workers.first?.account ?? parsed.address;
+  if (session.port.scheme === "solo" && payee !== parsed.address) {
+    return "This connection mines solo for another address; connect anew for this one.";
+  }
   // Copies: a part of a line would keep the whole line in memory.
-  workers.set(copy(user), { account: copy(parsed.address), worker: copy(worker) });
+  const added = { account: copy(parsed.address), worker: copy(worker) };
+  workers.add(copy(user), added);
   context.counts.workers += 1;
-  return undefined;
+  return added;
 }
 
 function copy(text: string): string {
   return Buffer.from(text, "utf16le").toString("utf16le");
+}
+
+/** What is known of this worker, or asked for with its password, is where it starts. */
+function begin(session: Session, worker: Worker, password: PasswordOptions, isFirst: boolean): void {
+  const asked = {
+    fixed: password.difficulty,
+    start: password.startDifficulty ?? startFor(session, password.terahashes),
+    minimum: password.minimumDifficulty,
+  };
+  const hasWishes = Object.values(asked).some((wish) => wish !== undefined);
+  if (hasWishes) {
+    const { wishes } = session;
+    session.wishes = {
+      ...wishes,
+      fixed: asked.fixed ?? wishes.fixed,
+      start: asked.start ?? wishes.start,
+      minimum: asked.minimum ?? wishes.minimum,
+    };
+    session.reconsider("start");
+  } else if (isFirst) session.startWhereItWas(worker);
+  // Solo: there was nothing to send before it was known for whom.
+  if (isFirst && session.owesFirstWork) session.sendWork();
+}
+
+function startFor(session: Session, terahashes: number | undefined): number | undefined {
+  if (terahashes === undefined) return undefined;
+  return difficultyOfHashrate(terahashes * 1e12, session.port.difficulty.sharesPerMinute);
 }

@@ -1,34 +1,53 @@
 import type { Chain } from "../../bitcoin/address.ts";
-import type { Clock } from "../../clock.ts";
-import type { LiveJobs } from "../../jobs/live-jobs.ts";
+import type { LiveJob } from "../../jobs/live-jobs.ts";
 import type { Logger } from "../../log/index.ts";
 import type { NativeIntake } from "../../shares/native-intake.ts";
 import type { Shares } from "../../shares/shares.ts";
-import type { DifficultyOptions, DifficultyTable } from "../difficulty.ts";
+import type { ChannelContext } from "../channel.ts";
 import type { ExtranonceLeases } from "../extranonce-leases.ts";
+import type { FanOut } from "../fan-out.ts";
+import type { MatchFirmware } from "../firmware.ts";
+import type { KeptSessions } from "../kept-sessions.ts";
 import type { StratumLimits } from "../limits.ts";
 import type { StratumMetrics } from "../metrics.ts";
+import type { Offence } from "../penalties.ts";
+import type { RememberedDifficulties } from "../remembered-difficulties.ts";
+import type { SessionRecorder } from "../session-record.ts";
 import type { WorkTexts } from "../work-texts.ts";
+import type { Session } from "./session.ts";
 
-/** What all sessions of a worker share. */
-export interface SessionContext {
+/** What all sessions of a worker process share. */
+export interface SessionContext extends ChannelContext {
   readonly chain: Chain;
-  readonly jobs: LiveJobs;
   readonly shares: Shares;
   /** Undefined: every line takes the long way. */
   readonly intake: NativeIntake | undefined;
   readonly extranonces: ExtranonceLeases;
-  readonly difficulty: DifficultyOptions;
-  readonly difficulties: DifficultyTable;
   readonly texts: WorkTexts;
+  readonly fanOut: FanOut;
+  readonly firmware: MatchFirmware;
+  readonly kept: KeptSessions;
+  readonly recorder: SessionRecorder;
+  readonly remembered: RememberedDifficulties;
+  readonly newSessionId: () => string;
+  /** The job as it is for one account: its block pays it. */
+  readonly soloJob: (job: LiveJob, account: string, coinbaseBytes: number) => LiveJob;
+  /** All transactions of a job's block but the coinbase, in hex; undefined if they are more than `maxBytes` of text. */
+  readonly transactionsOf: (job: LiveJob, maxBytes: number) => readonly string[] | undefined;
   /** Version bits that miners may roll at all. */
   readonly versionMask: number;
-  readonly staleGraceMs: number;
   readonly limits: StratumLimits;
-  readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: StratumMetrics;
   readonly counts: Counts;
+  /** What the peer did wrong; what follows from it happens at once. */
+  offended(session: Session, offence: Offence): void;
+  /** A request that is no submission came. */
+  requested(session: Session): void;
+  /** So many submissions in a row were refused. */
+  refused(session: Session, submissions: number): void;
+  /** Shares became durable: they speak for their address. */
+  accepted(session: Session): void;
 }
 
 /** Of one worker process, now. */

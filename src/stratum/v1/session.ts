@@ -2,83 +2,97 @@
  * A V1 session: what one connection was told and may do. Each method's rules are in the file of its name; here is what
  * they share, and when work is sent.
  */
-import { randomBytes } from "node:crypto";
 import type { LiveJob } from "../../jobs/live-jobs.ts";
 import { encodeMethodNotFound, encodeRefusal, encodeTrue } from "../../protocol/v1/answer.ts";
+import { encodeGetVersion } from "../../protocol/v1/get-version.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { isBlank, readLine } from "../../protocol/v1/line.ts";
+import { isAnswer, isBlank, readLine } from "../../protocol/v1/line.ts";
 import { Malformed } from "../../protocol/v1/malformed.ts";
+import { encodePong, isPong } from "../../protocol/v1/ping.ts";
+import { encodeReconnect, type Reconnect } from "../../protocol/v1/reconnect.ts";
 import { encodeSetDifficulty } from "../../protocol/v1/set-difficulty.ts";
+import { encodeSetVersionMask } from "../../protocol/v1/set-version-mask.ts";
+import { encodeShowMessage } from "../../protocol/v1/show-message.ts";
 import type { Run, ShareLane } from "../../shares/native-intake.ts";
+import type { Guest } from "../admission.ts";
 import { AnswerQueue } from "../answer-queue.ts";
+import { Channel, type ChannelState } from "../channel.ts";
 import type { Connection, ConnectionHandler } from "../connection.ts";
-import { clamp } from "../difficulty.ts";
+import { boundsOf, type Wishes } from "../difficulty-bounds.ts";
+import type { FanOut } from "../fan-out.ts";
+import type { FirmwareProfile } from "../firmware.ts";
+import { idleLimitMs } from "../idle.ts";
 import type { CloseReason } from "../metrics.ts";
-import { TipHistory } from "../tip-history.ts";
-import type { VardiffWindow } from "../vardiff.ts";
-import { nextDifficulty, openWindow } from "../vardiff.ts";
-import { WorkHistory } from "../work-history.ts";
+import type { Port } from "../port.ts";
 import { authorize } from "./authorize.ts";
 import { configure } from "./configure.ts";
 import type { SessionContext } from "./context.ts";
+import { getTransactions } from "./get-transactions.ts";
 import { submit, takeRun } from "./submit.ts";
 import { subscribe } from "./subscribe.ts";
-import { suggestDifficulty } from "./suggest-difficulty.ts";
+import { suggestDifficulty, suggestTarget } from "./suggest.ts";
+import { takeVersion } from "./version.ts";
+import { type Worker, Workers } from "./workers.ts";
 
-/** Who is credited for shares under a user name. */
-export interface Worker {
-  /** The payout address, in its one spelling. */
-  readonly account: string;
-  readonly worker: string;
-}
-
-export interface SessionSubscription {
-  readonly sessionId: string;
-  readonly extranonce1: number;
-}
+/** The one request that the pool sends is client.get_version; its answer bears this, far from what clients count. */
+const versionRequestId = 2_000_000_001;
+const versionAfterMs = 60_000;
 
 export class Session implements ConnectionHandler {
   readonly context: SessionContext;
   readonly connection: Connection;
+  readonly port: Port;
+  /** The address that it comes from, as one with all its other connections. */
+  readonly guest: Guest | undefined;
   readonly answers: AnswerQueue;
-  readonly work = new WorkHistory();
-  readonly tips = new TipHistory();
-  /** By user name as the client writes it. */
-  readonly workers = new Map<string, Worker>();
-  subscription: SessionSubscription | undefined;
+  readonly workers = new Workers();
+  /** Set by the subscription. */
+  channel: Channel | undefined;
+  sessionId = "";
   /** What the client calls itself. */
   agent = "";
+  profile: FirmwareProfile;
+  wishes: Wishes = noWishes;
+  /** When the last suggestion was followed. */
+  suggestedAtMs = Number.NEGATIVE_INFINITY;
   /** Bits agreed on by mining.configure; undefined without it. */
   versionMask: number | undefined;
-  /** The difficulty that this connection would have if the network's were no limit. */
-  wantedDifficulty: number;
-  suggestion: { readonly difficulty: number; readonly atMs: number } | undefined;
-  vardiff: VardiffWindow | undefined;
-  /** What this connection may submit in native code. */
-  readonly lane: ShareLane | undefined;
   readonly #openedMs: number;
   readonly #onClosed: (session: Session) => void;
+  /** What this connection may submit in native code; made when there is something to grant. */
+  #lane: ShareLane | undefined;
   #lastRequestMs: number;
   #garbageInARow = 0;
-  #paused = false;
+  #resumesAtMs = Number.POSITIVE_INFINITY;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
+  #askedVersion = false;
+  #coinbaseBytes: number | undefined;
+  #sentMask = false;
 
-  constructor(context: SessionContext, connection: Connection, onClosed: (session: Session) => void) {
+  constructor(
+    context: SessionContext,
+    connection: Connection,
+    port: Port,
+    guest: Guest | undefined,
+    openedMs: number,
+    onClosed: (session: Session) => void,
+  ) {
     this.context = context;
     this.connection = connection;
-    this.answers = new AnswerQueue((text) => connection.send(text));
-    this.lane = context.intake?.createLane();
-    const { start, min, max } = context.difficulty;
-    this.wantedDifficulty = clamp(start, min, max);
-    this.#openedMs = context.clock.monotonicMs();
-    this.#lastRequestMs = this.#openedMs;
+    this.port = port;
+    this.guest = guest;
+    this.answers = new AnswerQueue(connection);
+    this.profile = context.firmware("");
+    this.#openedMs = openedMs;
+    this.#lastRequestMs = openedMs;
     this.#onClosed = onClosed;
   }
 
   lines(bytes: Buffer, from: number): number {
-    if (this.lane === undefined || !this.lane.isOpen || from === bytes.length) return from;
-    const taken = this.lane.take(bytes, from, this.#onRun);
+    const lane = this.#lane;
+    if (lane === undefined || !lane.isOpen || from === bytes.length) return from;
+    const taken = lane.take(bytes, from, this.#onRun);
     if (taken > from) {
       this.#garbageInARow = 0;
       this.#lastRequestMs = this.context.clock.monotonicMs();
@@ -87,23 +101,38 @@ export class Session implements ConnectionHandler {
     return taken;
   }
 
-  readonly #onRun = (run: Run) => takeRun(this, run);
+  get #onRun(): (run: Run) => ((durable: boolean) => void) | undefined {
+    return (run) => takeRun(this, run);
+  }
+
+  /** The way past JavaScript for submissions; undefined where there is none. */
+  get lane(): ShareLane | undefined {
+    this.#lane ??= this.context.intake?.createLane();
+    return this.#lane;
+  }
+
+  /** What was granted rested on something that is no longer so. */
+  forgetGrants(): void {
+    this.#lane?.forget();
+  }
 
   line(bytes: Buffer): void {
     // Some clients send empty lines as a sign of life.
     if (isBlank(bytes)) return;
     const line = readLine(bytes, this.context.limits.jsonDepth);
     if (line instanceof Malformed) this.#refuseGarbage(line.idText, line.detail);
-    else if (line.method === undefined) this.#refuseGarbage(line.idText, "method is missing");
-    else this.#request(line.method, line);
+    else if (line.method !== undefined) this.#request(line.method, line);
+    else if (isAnswer(line)) this.#takeAnswer(line);
+    else this.#refuseGarbage(line.idText, "method is missing");
     this.#holdBack();
   }
 
   #request(method: string, line: Line): void {
     this.#garbageInARow = 0;
     this.#lastRequestMs = this.context.clock.monotonicMs();
+    if (method !== "mining.submit" && !this.#isFirstAuthorization(method)) this.context.requested(this);
     const problem = this.#dispatch(method, line);
-    if (problem !== undefined) this.#refuseMalformed(line.idText, problem.detail);
+    if (problem !== undefined) this.refuseMalformed(line.idText, problem.detail);
   }
 
   /** @returns what is wrong with the parameters; otherwise the request is answered, or will be. */
@@ -119,106 +148,184 @@ export class Session implements ConnectionHandler {
         return configure(this, line);
       case "mining.suggest_difficulty":
         return suggestDifficulty(this, line);
+      case "mining.suggest_target":
+        return suggestTarget(this, line);
+      case "mining.get_transactions":
+        return getTransactions(this, line);
       case "mining.extranonce.subscribe":
         // True costs nothing: extranonce1 never changes within a connection.
         this.answers.answer(encodeTrue(line.idText));
         return undefined;
+      case "mining.ping":
+        this.answers.answer(encodePong(line.idText));
+        return undefined;
       default:
-        this.answers.answer(encodeMethodNotFound(line.idText));
+        if (!isPong(method)) this.answers.answer(encodeMethodNotFound(line.idText));
         return undefined;
     }
   }
 
-  #refuseMalformed(idText: string, detail: string): void {
+  /** Some clients answer what was only a notice: nothing follows from that. */
+  #takeAnswer(line: Line): void {
+    this.#lastRequestMs = this.context.clock.monotonicMs();
+    this.context.requested(this);
+    if (this.#askedVersion && line.idText === String(versionRequestId)) takeVersion(this, line);
+  }
+
+  refuseMalformed(idText: string, detail: string): void {
     this.context.metrics.malformedLine();
     this.answers.answer(encodeRefusal(idText, "malformed", detail));
   }
 
   /** No request at all, whereas bad parameters of a known method are a mistake that costs nobody his connection. */
   #refuseGarbage(idText: string, detail: string): void {
-    this.#refuseMalformed(idText, detail);
+    this.refuseMalformed(idText, detail);
     this.#garbageInARow += 1;
     if (this.#garbageInARow >= this.context.limits.malformedLines) this.finish("garbage");
+    this.context.offended(this, "malformed-line");
+  }
+
+  /** A farm's proxy authorizes thousands of names at once; their number has a limit of its own. */
+  #isFirstAuthorization(method: string): boolean {
+    return method === "mining.authorize" && this.workers.size < this.context.limits.workersPerConnection;
+  }
+
+  /** Reads nothing until then. */
+  slowDown(untilMs: number): void {
+    this.#resumesAtMs = untilMs;
+    this.connection.pauseReading("pace");
   }
 
   /** Too many answers wait for the journal: what the client sends next waits in its own memory. */
   #holdBack(): void {
-    if (this.#paused || this.answers.size < this.context.limits.pendingAnswers) return;
-    this.#paused = true;
-    this.connection.pauseReading();
+    if (this.answers.size >= this.context.limits.pendingAnswers) this.connection.pauseReading("answers");
   }
 
   /** To be called when a pending answer was settled. */
   answered(): void {
-    if (this.#paused && this.answers.size < this.context.limits.pendingAnswers / 2) {
-      this.#paused = false;
-      this.connection.resumeReading();
-    }
+    if (this.answers.size < this.context.limits.pendingAnswers / 2) this.connection.resumeReading("answers");
     if (this.answers.size === 0) this.connection.end();
   }
 
-  /** Starts the subscription: its session id is opaque and unguessable. */
-  startSubscription(extranonce1: number): SessionSubscription {
-    this.subscription = { sessionId: randomBytes(8).toString("hex"), extranonce1 };
-    this.context.counts.subscribed += 1;
-    return this.subscription;
+  /** @param difficulty of all shares together. */
+  sharesAccepted(difficulty: number): void {
+    this.channel?.count(difficulty);
+    this.context.accepted(this);
   }
 
-  /** The difficulty for a job on a network of this difficulty, which is never exceeded. */
-  #difficultyFor(job: LiveJob): number {
-    return Math.min(this.wantedDifficulty, this.context.difficulties.network(job.data.bits));
+  /** Another name or other wishes than before. @param from whether the difficulty begins anew or stays if it may. */
+  reconsider(from: "start" | "here"): void {
+    if (this.channel?.reconsider(this.profile, this.wishes, from)) this.#followWanted();
+  }
+
+  /** What the client says it is decides what is known of it. */
+  callItself(agent: string): void {
+    this.agent = agent;
+    this.profile = this.context.firmware(agent);
+    this.context.metrics.firmwareSeen(this.profile.name);
+    if (this.channel !== undefined) this.reconsider("here");
+  }
+
+  /** A worker's first connection begins where its last one ended, unless it asks for something else. */
+  startWhereItWas(worker: Worker): void {
+    const { fixed, start, suggested } = this.wishes;
+    const remembered = this.context.remembered.get(worker);
+    if (remembered === undefined || !this.port.difficulty.vardiff) return;
+    if (fixed !== undefined || start !== undefined || !isNear(remembered, suggested)) return;
+    if (this.channel?.wantAgain(remembered)) this.#followWanted();
+  }
+
+  /** What mining.configure says is in force: what is, or what the first job will have. */
+  difficultyToTell(): number {
+    const { current } = this.context.jobs;
+    if (this.channel?.assignment !== undefined) return this.channel.assignment.difficulty;
+    const { start } = boundsOf(this.port.difficulty, this.profile, this.wishes);
+    return current === undefined
+      ? start
+      : Math.min(start, this.context.difficulties.network(current.data.bits));
+  }
+
+  /** Whether it is subscribed and has no work yet, though there is some. */
+  get owesFirstWork(): boolean {
+    return this.channel !== undefined && this.channel.assignment === undefined;
+  }
+
+  /** The session can be worked on: it has its channel. */
+  open(sessionId: string, from: number | ChannelState): Channel {
+    this.sessionId = sessionId;
+    this.channel = new Channel(this.context, this.port.difficulty, this.profile, this.wishes, from);
+    this.context.counts.subscribed += 1;
+    return this.channel;
+  }
+
+  /** The job as this session works on it; undefined as long as it is not known for whom. */
+  workOn(job: LiveJob): LiveJob | undefined {
+    if (this.port.scheme === "pplns") return job;
+    const payee = this.workers.first;
+    if (payee === undefined) return undefined;
+    // What was handed out must be judged as it was: a name that comes later changes nothing.
+    this.#coinbaseBytes ??= this.profile.coinbaseBytes;
+    return this.context.soloJob(job, payee.account, this.#coinbaseBytes);
+  }
+
+  /** Whether there is a job to send. */
+  get currentWork(): LiveJob | undefined {
+    const { current } = this.context.jobs;
+    return current && this.workOn(current);
   }
 
   /** Lines that assign the wanted difficulty and send the job; they must be sent now. */
-  takeWork(job: LiveJob): string {
-    const { data } = job;
-    const nowMs = this.context.clock.monotonicMs();
-    const difficulty = this.#difficultyFor(job);
-    const variant = this.work.nextVariant(data.number);
-    const target = this.context.difficulties.target(difficulty);
-    const present = this.work.assignment;
-    if (present !== undefined && present.difficulty !== difficulty) this.context.metrics.difficultyChanged();
-    this.work.prune((number) => this.context.jobs.get(number) !== undefined);
-    this.work.assigned({ number: data.number, variant, difficulty, target });
-    this.lane?.forget();
-    if (this.vardiff?.difficulty !== difficulty) this.vardiff = openWindow(difficulty, nowMs, this.vardiff);
-    const clean = this.tips.sent(data.tipNumber, nowMs) || (variant === 0 && data.clean);
+  takeWork(work: LiveJob): string {
+    const channel = this.channel!;
+    const delivery = channel.assign(work);
+    const { difficulty, variant, clean } = delivery;
+    this.context.recorder.assigned(this.sessionId, delivery);
+    this.forgetGrants();
     this.#owesWork = false;
-    return encodeSetDifficulty(difficulty) + this.context.texts.own(job, variant, clean);
+    return this.#maskFirst() + encodeSetDifficulty(difficulty) + this.context.texts.own(work, variant, clean);
+  }
+
+  /** Some firmware takes up version rolling only when it is told again; others hang up when that comes too soon. */
+  #maskFirst(): string {
+    const isDue = this.profile.versionMaskMessage === "before-first-job" && this.workers.size > 0;
+    if (!isDue || this.#sentMask || this.versionMask === undefined) return "";
+    this.#sentMask = true;
+    return encodeSetVersionMask(this.versionMask);
+  }
+
+  /** Sends the current job anew, if there is one and it has a name left. */
+  sendWork(): void {
+    const work = this.currentWork;
+    if (work !== undefined && this.channel!.canAssign(work)) this.connection.send(this.takeWork(work));
   }
 
   /** A new job for everybody. */
-  deliver(job: LiveJob): void {
-    const { data } = job;
-    if (this.subscription === undefined || !this.connection.isOpen || data.number <= this.work.lastNumber)
-      return;
-    const clean = data.clean || this.tips.isNew(data.tipNumber);
-    const shared = this.context.texts.shared(job, clean);
+  deliver(job: LiveJob, fanOut: FanOut): void {
+    const { channel } = this;
+    if (channel === undefined || !this.connection.isOpen || job.data.number <= channel.lastJobNumber) return;
+    const work = this.workOn(job);
+    if (work === undefined) return;
+    const shared = this.context.texts.shared(work, channel.isClean(work));
     if (this.connection.isBehind(shared.length)) {
       this.#owesWork = true;
       return;
     }
-    const difficulty = this.#difficultyFor(job);
-    if (difficulty !== this.work.assignment?.difficulty) {
-      this.connection.send(this.takeWork(job));
+    if (!channel.keepsDifficulty(work)) {
+      this.connection.send(this.takeWork(work));
       return;
     }
-    this.work.sent(data.number);
     // What was granted on the tip before may become stale.
-    if (this.tips.sent(data.tipNumber, this.context.clock.monotonicMs())) this.lane?.forget();
+    if (channel.sent(work)) this.forgetGrants();
     this.#owesWork = false;
-    this.connection.sendShared(shared);
+    fanOut.add(this.connection, shared);
   }
 
-  /** Changes the difficulty by our own decision, now if there is a job to go with it, else with the next one. */
-  want(difficulty: number): void {
-    this.wantedDifficulty = difficulty;
-    const job = this.context.jobs.current;
-    const present = this.work.assignment;
-    if (job === undefined || present === undefined || this.#difficultyFor(job) === present.difficulty) return;
-    this.work.prune((number) => this.context.jobs.get(number) !== undefined);
-    if (!this.work.canAssign(job.data.number)) return;
-    this.connection.send(this.takeWork(job));
+  /** Another difficulty is wanted than is in force: it goes out now if there is a job to go with it, else with the next. */
+  #followWanted(): void {
+    const work = this.currentWork;
+    const { channel } = this;
+    if (work === undefined || channel?.assignment === undefined || channel.keepsDifficulty(work)) return;
+    if (channel.canAssign(work)) this.connection.send(this.takeWork(work));
   }
 
   /** Looks after deadlines and difficulty; called every second or so. */
@@ -226,29 +333,53 @@ export class Session implements ConnectionHandler {
     const { limits } = this.context;
     this.connection.sweep(nowMs, limits.writeSeconds * 1000);
     if (!this.connection.isOpen) return;
+    if (nowMs >= this.#resumesAtMs) {
+      this.#resumesAtMs = Number.POSITIVE_INFINITY;
+      this.connection.resumeReading("pace");
+    }
+    if (this.agent === "" && !this.#askedVersion) this.#askVersion(nowMs);
     const late = this.#missedDeadline(nowMs);
-    if (late !== undefined) this.finish(late);
-    else this.#adjustDifficulty(nowMs);
+    if (late !== undefined) this.#missed(late);
+    else if (this.channel?.adjust(nowMs)) this.#followWanted();
+  }
+
+  /** A device that has mined for a while and did not say what it is: scanners and probes are not asked. */
+  #askVersion(nowMs: number): void {
+    if (!this.channel?.hasShares || nowMs - this.#openedMs < versionAfterMs) return;
+    this.#askedVersion = true;
+    this.connection.send(encodeGetVersion(versionRequestId));
+  }
+
+  #missed(reason: CloseReason): void {
+    this.finish(reason);
+    if (reason !== "idle") this.context.offended(this, "subscribe-timeout");
   }
 
   #missedDeadline(nowMs: number): CloseReason | undefined {
     const { subscribeSeconds, authorizeSeconds, idleSeconds } = this.context.limits;
     const ageMs = nowMs - this.#openedMs;
-    if (this.subscription === undefined && ageMs >= subscribeSeconds * 1000) return "subscribe-timeout";
+    if (this.channel === undefined && ageMs >= subscribeSeconds * 1000) return "subscribe-timeout";
     if (this.workers.size === 0 && ageMs >= authorizeSeconds * 1000) return "authorize-timeout";
-    return nowMs - this.#lastRequestMs >= idleSeconds * 1000 ? "idle" : undefined;
+    const difficulty = this.channel?.assignment?.difficulty ?? 0;
+    return nowMs - this.#lastRequestMs >= idleLimitMs(idleSeconds * 1000, difficulty) ? "idle" : undefined;
   }
 
-  #adjustDifficulty(nowMs: number): void {
-    const { vardiff } = this;
-    const job = this.context.jobs.current;
-    if (!this.context.difficulty.vardiff || vardiff === undefined || job === undefined) return;
-    const { min, max, sharesPerMinute } = this.context.difficulty;
-    const highest = Math.min(max, this.context.difficulties.network(job.data.bits));
-    const next = nextDifficulty(vardiff, nowMs, { min, max: highest, sharesPerMinute });
-    if (next === undefined) return;
-    if (next === vardiff.difficulty) this.vardiff = openWindow(next, nowMs, vardiff);
-    else this.want(next);
+  /** Words for a person, where the device has somewhere to show them. @returns whether it has. */
+  show(text: string): boolean {
+    if (!this.profile.showsMessages || this.channel === undefined) return false;
+    this.connection.send(encodeShowMessage(text));
+    return true;
+  }
+
+  /** Whether a request to connect anew is understood, and followed there. */
+  followsReconnect(elsewhere: Reconnect | undefined): boolean {
+    const { followsReconnect } = this.profile;
+    if (this.channel === undefined || followsReconnect === "never") return false;
+    return elsewhere === undefined || followsReconnect !== "same-host";
+  }
+
+  askToReconnect(elsewhere: Reconnect | undefined): void {
+    this.connection.send(encodeReconnect(elsewhere));
   }
 
   /** Ends the connection when all that was asked is answered. */
@@ -258,8 +389,9 @@ export class Session implements ConnectionHandler {
   }
 
   lineTooLong(): void {
-    this.#refuseMalformed("null", `the line is longer than ${this.context.limits.lineBytes} bytes`);
+    this.refuseMalformed("null", `the line is longer than ${this.context.limits.lineBytes} bytes`);
     this.finish("line-too-long");
+    this.context.offended(this, "line-too-long");
   }
 
   ended(): void {
@@ -268,7 +400,8 @@ export class Session implements ConnectionHandler {
 
   drained(): void {
     const job = this.context.jobs.current;
-    if (this.#owesWork && job !== undefined) this.deliver(job);
+    if (this.#owesWork && job !== undefined) this.deliver(job, this.context.fanOut);
+    this.context.fanOut.flush();
   }
 
   failed(error: unknown): void {
@@ -281,15 +414,37 @@ export class Session implements ConnectionHandler {
   }
 
   closed(reason: CloseReason): void {
-    const { counts, extranonces, log, metrics } = this.context;
-    if (this.subscription !== undefined) {
+    const { counts, log, metrics, kept, recorder } = this.context;
+    const { channel, connection } = this;
+    if (channel !== undefined) {
       counts.subscribed -= 1;
-      extranonces.giveBack(this.subscription.extranonce1);
+      this.#remember(channel);
+      kept.keep(this.sessionId, channel.state(this.port.scheme));
+      recorder.ended(this.sessionId, channel.lastJobNumber);
     }
     counts.workers -= this.workers.size;
+    if (reason === "slow-reader") this.context.offended(this, reason);
     metrics.connectionClosed(reason);
-    const { remote } = this.connection;
-    log.debug({ event: "connection-closed", remote, agent: this.agent, reason }, "a connection ended");
+    log.debug(
+      { event: "connection-closed", remote: connection.remote, agent: this.agent, reason },
+      "a connection ended",
+    );
     this.#onClosed(this);
   }
+
+  #remember(channel: Channel): void {
+    const { first } = this.workers;
+    const difficulty = channel.provenDifficulty;
+    if (first !== undefined && difficulty !== undefined) this.context.remembered.set(first, difficulty);
+  }
 }
+
+const noWishes: Wishes = {};
+
+/** What a device suggests each time it connects is a guess at what shares have shown; far from that it wants a change. */
+function isNear(difficulty: number, suggested: number | undefined): boolean {
+  if (suggested === undefined) return true;
+  return difficulty <= suggested * nearRatio && difficulty >= suggested / nearRatio;
+}
+
+const nearRatio = 16;

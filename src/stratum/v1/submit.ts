@@ -7,9 +7,10 @@ import { Malformed } from "../../protocol/v1/malformed.ts";
 import type { Submit } from "../../protocol/v1/submit.ts";
 import { decodeSubmit } from "../../protocol/v1/submit.ts";
 import type { Run } from "../../shares/native-intake.ts";
-import { countShare } from "../vardiff.ts";
+import type { Channel } from "../channel.ts";
 import type { Assignment } from "../work-history.ts";
-import type { Session, Worker } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { Worker } from "./workers.ts";
 
 const nobody: Worker = { account: "", worker: "" };
 
@@ -20,21 +21,29 @@ export function submit(session: Session, line: Line): Malformed | undefined {
     session.context.metrics.submissionRefused("malformed");
     return request;
   }
-  const { subscription } = session;
-  if (subscription === undefined) {
+  const { channel } = session;
+  if (channel === undefined) {
     refuse(session, line, "not-subscribed");
     return undefined;
   }
   const id = decodeJobId(request.jobId);
-  const assignment = id && session.work.inForce(id);
-  const job = id && session.context.jobs.get(id.number);
-  if (id === undefined || assignment === undefined || job === undefined) {
+  const assignment = id && channel.inForce(id);
+  const job = assignment && session.context.jobs.get(id.number);
+  const work = job && session.workOn(job);
+  if (work === undefined) {
     refuse(session, line, "job-not-found");
     return undefined;
   }
-  judge(session, line.idText, request, subscription.extranonce1, job, assignment);
-  grant(session, id, request.user, subscription.extranonce1, job, assignment);
+  const worker = workerOf(session, request.user);
+  judge(session, line.idText, request, channel, work, assignment!, worker);
+  if (worker !== undefined) grant(session, id!, request.user, channel, work, assignment!, worker);
   return undefined;
+}
+
+function workerOf({ workers, profile }: Session, user: string): Worker | undefined {
+  const worker = workers.get(user);
+  const isCut = worker === undefined && user.length === profile.userNameCut;
+  return isCut ? workers.beginningWith(user) : worker;
 }
 
 /** What was let through to the judge once may go there directly, for as long as nothing changes. */
@@ -42,24 +51,23 @@ function grant(
   session: Session,
   id: JobId,
   user: string,
-  extranonce1: number,
+  channel: Channel,
   job: LiveJob,
   assignment: Assignment,
+  worker: Worker,
 ): void {
-  const { lane, tips } = session;
-  const worker = session.workers.get(user);
   // Jobs of an earlier tip become stale by the clock.
-  if (lane === undefined || worker === undefined || !tips.isNewest(job.data.tipNumber)) return;
-  lane.grant({
-    id,
-    job,
-    assignment,
-    extranonce1,
-    versionMask: versionMaskOf(session),
-    user,
-    ...worker,
-    scheme: "pplns",
-  });
+  if (!channel.isOnNewestTip(job)) return;
+  const versionMask = versionMaskOf(session);
+  const { extranonce1 } = channel;
+  const { scheme } = session.port;
+  session.lane?.grant({ id, job, assignment, extranonce1, versionMask, user, scheme, ...worker });
+}
+
+/** Whose block it is when nobody is known by the name: a solo job pays the connection's first account, whoever asks. */
+function ownerOf({ port, workers }: Session): Worker {
+  const { first } = workers;
+  return port.scheme === "solo" && first !== undefined ? { ...first, worker: "" } : nobody;
 }
 
 /** Submissions that native code took and judged: what is left of them is to answer. */
@@ -67,6 +75,7 @@ export function takeRun(session: Session, run: Run): ((durable: boolean) => void
   const { answers } = session;
   const { accepted, assignment } = run;
   if (assignment === undefined) {
+    session.context.refused(session, run.submissions);
     answers.answer(run.answers, run.submissions);
     return undefined;
   }
@@ -74,8 +83,7 @@ export function takeRun(session: Session, run: Run): ((durable: boolean) => void
   return (durable) => {
     // The caller answers many sessions in a row: none of them may stop it.
     try {
-      if (durable && session.vardiff !== undefined)
-        countShare(session.vardiff, assignment.difficulty * accepted);
+      if (durable) session.sharesAccepted(assignment.difficulty * accepted);
       answers.settle(pending, durable ? run.answers : refuseAccepted(run.answers, "unavailable"));
       if (!durable) session.finish("unavailable");
       session.answered();
@@ -90,6 +98,7 @@ function versionMaskOf(session: Session): number {
 }
 
 function refuse(session: Session, line: Line, reason: Reason): void {
+  session.context.refused(session, 1);
   session.context.metrics.submissionRefused(reason);
   session.answers.answer(encodeRefusal(line.idText, reason));
 }
@@ -98,35 +107,36 @@ function judge(
   session: Session,
   idText: string,
   request: Submit,
-  extranonce1: number,
+  channel: Channel,
   job: LiveJob,
   { target, difficulty }: Assignment,
+  worker: Worker | undefined,
 ): void {
   const { context, answers } = session;
-  const worker = session.workers.get(request.user);
-  const { account, worker: name } = worker ?? nobody;
+  const { account, worker: name } = worker ?? ownerOf(session);
   const pending = answers.reserve();
   context.shares.submit(
     {
       job,
-      extranonce1,
+      extranonce1: channel.extranonce1,
       extranonce2: request.extranonce2,
       ntime: request.ntime,
       nonce: request.nonce,
       versionBits: request.versionBits,
       versionMask: versionMaskOf(session),
       target,
-      stale: session.tips.isStale(job.data.tipNumber, context.clock.monotonicMs(), context.staleGraceMs),
+      stale: channel.isStale(job),
       refusal: worker === undefined ? "unauthorized" : undefined,
       account,
       worker: name,
       protocol: "v1",
-      scheme: "pplns",
+      scheme: session.port.scheme,
     },
     (refusal) => {
       // The caller answers many sessions in a row: none of them may stop it.
       try {
-        if (refusal === undefined && session.vardiff !== undefined) countShare(session.vardiff, difficulty);
+        if (refusal === undefined) session.sharesAccepted(difficulty);
+        else if (refusal !== "unavailable") context.refused(session, 1);
         answers.settle(pending, refusal === undefined ? encodeTrue(idText) : encodeRefusal(idText, refusal));
         // A pool that cannot store shares sends its miners to their backup.
         if (refusal === "unavailable") session.finish("unavailable");

@@ -6,7 +6,7 @@ import type { NodeFault } from "../../../src/node/errors.ts";
 import type { SubmitAnswer } from "../../../src/node/submit-answer.ts";
 import type { NodeState, TipSource } from "../../../src/node/watched-node.ts";
 import { reasonNames } from "../../../src/protocol/reasons.ts";
-import type { AdmissionRefusal, CloseReason } from "../../../src/stratum/metrics.ts";
+import type { AdmissionRefusal, CloseReason, PenaltyTaken } from "../../../src/stratum/metrics.ts";
 import type { Template } from "../../../src/template/template.ts";
 
 test("a share's results are accepted and the reasons of the protocol", () => {
@@ -22,6 +22,7 @@ const same: readonly true[] = [
   true satisfies Same<(typeof labels.tipSources)[number], TipSource>,
   true satisfies Same<(typeof labels.disconnectCauses)[number], CloseReason>,
   true satisfies Same<(typeof labels.connectionRefusals)[number], AdmissionRefusal>,
+  true satisfies Same<(typeof labels.penaltiesTaken)[number], PenaltyTaken>,
   true satisfies Same<(typeof labels.journalStates)[number], JournalState>,
   true satisfies Same<(typeof labels.blockStates)[number], BlockState>,
   true satisfies Same<(typeof labels.submissionResults)[number], SubmitAnswer["kind"]>,

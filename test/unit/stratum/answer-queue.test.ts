@@ -5,7 +5,7 @@ import { randomSource } from "../../support/random.ts";
 test("answers keep the order of their places, whenever they are known", () => {
   const random = randomSource(11);
   const sent: number[] = [];
-  const queue = new AnswerQueue((text) => sent.push(Number(text)));
+  const queue = new AnswerQueue({ send: (text) => sent.push(Number(text)) });
   const open: { readonly place: PendingAnswer; readonly text: string }[] = [];
   for (let i = 0; i < 20_000; i++) {
     if (random.integer(0, 3) === 0) queue.answer(String(i));
@@ -22,7 +22,7 @@ test("answers keep the order of their places, whenever they are known", () => {
 
 test("an answer behind one that is not known yet waits, one behind nothing does not", () => {
   const sent: string[] = [];
-  const queue = new AnswerQueue((text) => sent.push(text));
+  const queue = new AnswerQueue({ send: (text) => sent.push(text) });
   queue.answer("a");
   const place = queue.reserve();
   queue.answer("c");

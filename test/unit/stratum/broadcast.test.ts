@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { LiveJob } from "../../../src/jobs/live-jobs.ts";
 import { Broadcaster } from "../../../src/stratum/broadcast.ts";
+import { FanOut } from "../../../src/stratum/fan-out.ts";
 import { aClock } from "../../support/clock.ts";
 
 interface Received {
@@ -28,7 +29,7 @@ async function turns(count: number): Promise<void> {
 test("a job goes out in slices between which the event loop has its turn", async () => {
   const all = receivers(1200);
   let done = 0;
-  const broadcaster = new Broadcaster(new Set(all), aClock(), () => done++);
+  const broadcaster = new Broadcaster(new Set(all), new FanOut(undefined), aClock(), () => done++);
   const first = job("first");
   broadcaster.broadcast(first);
   const reached = () => all.filter(({ jobs }) => jobs.length > 0).length;
@@ -39,7 +40,7 @@ test("a job goes out in slices between which the event loop has its turn", async
 
 test("a newer job overtakes one that is still on its way: who has not had the older one is spared it", async () => {
   const all = receivers(1200);
-  const broadcaster = new Broadcaster(new Set(all), aClock(), () => {});
+  const broadcaster = new Broadcaster(new Set(all), new FanOut(undefined), aClock(), () => {});
   const [older, newer] = [job("older"), job("newer")];
   broadcaster.broadcast(older);
   broadcaster.broadcast(newer);
@@ -54,7 +55,7 @@ test("a receiver that fails is told so, and the others get their job", async () 
   all[1]!.deliver = () => {
     throw bug;
   };
-  new Broadcaster(new Set(all), aClock(), () => {}).broadcast(job("only"));
+  new Broadcaster(new Set(all), new FanOut(undefined), aClock(), () => {}).broadcast(job("only"));
   expect(all.map(({ jobs }) => jobs.length)).toEqual([1, 0, 1]);
   expect(all[1]!.errors).toEqual([bug]);
 });

@@ -134,7 +134,9 @@ test("lines that are no requests are refused with the reason; ten in a row end t
   });
   client.send(`${ping}\n`);
   await client.untilLines(13);
+  // By now nothing is read from it for a second at a time.
   client.send("{nonsense\n".repeat(11));
+  pool.clock.advance(1000);
   await client.untilEnded();
   expect(client.lines).toHaveLength(23);
   expect(pool.metrics.count("connectionClosed garbage")).toBe(1);
@@ -153,19 +155,19 @@ test("HTTP is told that this is a mining port, and closed", async () => {
 });
 
 test.each([
-  ["a PROXY header", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"],
-  ["TLS", Buffer.from("1603010200010001fc0303", "hex")],
-  ["SSH", "SSH-2.0-x\r\n"],
-  ["a JSON array", "[]\n"],
-  ["zeros", Buffer.alloc(100)],
-  ["empty lines only", "\n".repeat(100)],
-])("%s is closed without a word", async (_, bytes) => {
+  ["a PROXY header", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", "proxy-header"],
+  ["TLS without a certificate here", Buffer.from("1603010200010001fc0303", "hex"), "tls-not-offered"],
+  ["SSH", "SSH-2.0-x\r\n", "not-stratum"],
+  ["a JSON array", "[]\n", "not-stratum"],
+  ["zeros", Buffer.alloc(100), "not-stratum"],
+  ["empty lines only", "\n".repeat(100), "not-stratum"],
+])("%s is closed without a word", async (_, bytes, reason) => {
   const pool = await aPool();
   const client = await pool.connect();
   client.send(bytes);
   await client.untilEnded();
   expect(client.received).toBe("");
-  await untilClosed(pool, "not-stratum");
+  await untilClosed(pool, reason);
 });
 
 test.each([

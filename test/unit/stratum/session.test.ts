@@ -108,7 +108,7 @@ test("three pipelined requests in one packet are answered in order, with the ids
   );
   await client.untilLines(5);
   expect(client.lines[0]).toBe(
-    '{"id":"a\\u0062","result":{"minimum-difficulty":false,"version-rolling":true,"version-rolling.mask":"1fffe000","subscribe-extranonce":false},"error":null}',
+    '{"id":"a\\u0062","result":{"minimum-difficulty":true,"minimum-difficulty.value":262144,"version-rolling":true,"version-rolling.mask":"1fffe000","subscribe-extranonce":true},"error":null}',
   );
   expect(client.lines[1]).toMatch(/^\{"id":1\.50,"result":\[\[/);
   expect(client.lines[4]).toBe('{"id":18446744073709551617,"result":true,"error":null}');
@@ -363,7 +363,7 @@ test("a second subscription keeps its extranonce1 and is sent its work again und
 test("unknown methods are answered with -3 and the connection stays", async () => {
   const pool = await aPool();
   const client = await pool.connect();
-  for (const method of ["mining.get_transactions", "pong", "__proto__", "constructor", ""]) {
+  for (const method of ["mining.get_transaction", "client.get_version", "__proto__", "constructor", ""]) {
     const answer = await client.request(method, []);
     expect(answer).toMatchObject({ result: null, error: [-3, "Method not found", null] });
   }
@@ -446,8 +446,8 @@ test("without a free extranonce the subscription is refused as unavailable and t
   await client.untilEnded();
 });
 
-test("an extranonce is given back only when the tip that its owner worked on is gone", async () => {
-  const pool = await aPool();
+test("an extranonce is given back only when nobody comes for its session, and its tip is gone", async () => {
+  const pool = await aPool({ resumeSeconds: 60 });
   const client = await pool.connect();
   await client.join();
   client.socket.destroy();
@@ -458,6 +458,13 @@ test("an extranonce is given back only when the tip that its owner worked on is 
   });
   const another = await pool.connect();
   expect(await another.join()).toBe("01000001");
+  expect(pool.released).toEqual([]);
+  pool.clock.advance(60_000);
+  await until(() => pool.stratum.kept.size === 0, {
+    timeoutMs: 5000,
+    what: "the end of waiting",
+    intervalMs: 2,
+  });
   expect(pool.released).toEqual([]);
   pool.broadcast(aJob({ number: 11, tipNumber: 2, bits: hardBits }));
   await until(() => pool.released.length > 0, { timeoutMs: 5000, what: "the release", intervalMs: 5 });

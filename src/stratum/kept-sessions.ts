@@ -1,0 +1,81 @@
+/**
+ * Sessions that ended a while ago, for clients that come back: the same extranonce1, difficulty and jobs. A session is
+ * taken up once, within a time, and never while it lives.
+ *
+ * Its extranonce1 rests meanwhile and goes back when nobody came for it; then its shares are of no session any more.
+ */
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { ChannelState } from "./channel.ts";
+import type { Scheme } from "./port.ts";
+
+export interface KeptSessionsOptions {
+  /** Beyond so many the oldest go. */
+  readonly most: number;
+  readonly keepMs: number;
+  readonly clock: Clock;
+  /** Nobody will come for it any more. */
+  readonly onForgotten: (sessionId: string, state: ChannelState) => void;
+}
+
+interface Kept {
+  readonly state: ChannelState;
+  readonly untilMs: number;
+}
+
+export class KeptSessions {
+  readonly #options: KeptSessionsOptions;
+  /** Oldest first. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: KeptSessionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** @param keepMs less than usual, for a session that ended before this process began. */
+  keep(sessionId: string, state: ChannelState, keepMs = this.#options.keepMs): void {
+    const { clock, most } = this.#options;
+    this.#kept.set(sessionId, { state, untilMs: clock.monotonicMs() + keepMs });
+    while (this.#kept.size > most) this.#forget(this.#kept.keys().next().value!);
+  }
+
+  /** Takes a session up: from now on it lives. */
+  take(sessionId: string, scheme: Scheme): ChannelState | undefined {
+    const kept = this.#kept.get(sessionId);
+    if (kept === undefined || kept.state.scheme !== scheme) return undefined;
+    if (kept.untilMs <= this.#options.clock.monotonicMs()) return undefined;
+    this.#kept.delete(sessionId);
+    return kept.state;
+  }
+
+  sweep(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [sessionId, { untilMs }] of this.#kept) {
+      // All are kept equally long but for those from before this process, which are the first.
+      if (untilMs > nowMs) break;
+      this.#forget(sessionId);
+    }
+  }
+
+  #forget(sessionId: string): void {
+    const { state } = this.#kept.get(sessionId)!;
+    this.#kept.delete(sessionId);
+    this.#options.onForgotten(sessionId, state);
+  }
+}
+
+const workerDigits = 2;
+
+/** Opaque to clients: which worker process has the session, and 88 bits that nobody can guess. */
+export function newSessionId(workerNumber: number): string {
+  return workerNumber.toString(16).padStart(workerDigits, "0") + randomBytes(11).toString("hex");
+}
+
+/** @returns undefined for a text that is no session id of this pool. */
+export function workerOfSession(sessionId: string): number | undefined {
+  return /^[0-9a-f]{24}$/.test(sessionId) ? Number.parseInt(sessionId.slice(0, workerDigits), 16) : undefined;
+}
