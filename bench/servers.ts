@@ -8,6 +8,7 @@ import type { TestPostgres } from "../test/support/postgres.ts";
 import { childrenOf, cpuSecondsOf, cpuSecondsOfFamily } from "./cpu-time.ts";
 import type { FakeNode } from "./fake-node.ts";
 import { buildGenerator, ended } from "./generator.ts";
+import { residentBytesOf } from "./resident-memory.ts";
 
 /** Seconds on a processor so far. */
 export interface CpuTime {
@@ -18,7 +19,7 @@ export interface CpuTime {
   readonly postgres: number;
 }
 
-/** Where a server runs: on one processor only, and with which priority (-20 … 19); by default as the system likes. */
+/** Where a server runs: on some processors only (as taskset -c takes them), and with which priority (-20 … 19); by default as the system likes. */
 export interface Place {
   readonly cpu?: string;
   readonly nice?: string | undefined;
@@ -29,6 +30,10 @@ export interface Server {
   cpuTime(): CpuTime;
   /** Accepted shares that are not in the books yet; 0 where there are none. */
   lagRecords(): Promise<number>;
+  /** Memory of the process that talks to miners. */
+  residentBytes(): number;
+  /** Brings everybody a job on a new tip; returns the moment of the notice, CLOCK_MONOTONIC ms. */
+  newBlock(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -59,11 +64,17 @@ export async function startFloor(kind: "node" | "c++", place: Place): Promise<Se
       ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
       : [await buildGenerator(), "floor"];
   const child = spawnAt(place, command);
-  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  const nextLine = linesOf(child);
+  const { port } = JSON.parse(await nextLine()) as { port: number };
   return {
     port,
     cpuTime: () => ({ worker: cpuSecondsOf(child.pid!), primary: 0, postgres: 0 }),
     lagRecords: async () => 0,
+    residentBytes: () => residentBytesOf(child.pid!),
+    newBlock: async () => {
+      child.stdin!.write("\n");
+      return (JSON.parse(await nextLine()) as { announcedMs: number }).announcedMs;
+    },
     stop: () => ended(child, () => child.stdin!.end()),
   };
 }
@@ -87,10 +98,18 @@ export async function startPool(settings: PoolSettings): Promise<PoolServer> {
       postgres: cpuSecondsOfFamily(postgres.server.pid),
     }),
     lagRecords: () => metric(httpPort, "penstock_ledger_apply_lag_records"),
+    residentBytes: () => childrenOf(child.pid!).reduce((sum, worker) => sum + residentBytesOf(worker), 0),
+    newBlock: settings.node.newBlock,
     metric: (name, label) => metric(httpPort, name, label),
     stop: () => ended(child, () => child.kill("SIGTERM")),
   };
 }
+
+/** All miners of the bench come from one address, at once. */
+const limitsOfOneAddress = {
+  connectionsPerAddress: 100_000,
+  newConnectionsPerAddressPerSecond: 100_000,
+};
 
 async function configOf(settings: PoolSettings, port: number, httpPort: number): Promise<unknown> {
   const { directory, node, postgres, durability, native } = settings;
@@ -103,8 +122,7 @@ async function configOf(settings: PoolSettings, port: number, httpPort: number):
       listen: [`127.0.0.1:${port}`],
       workers: 1,
       difficulty: { start: 1e-9, min: 1e-9, max: 1e9, vardiff: false },
-      // All miners of the bench come from one address, at once.
-      limits: { connectionsPerAddress: 100_000, newConnectionsPerAddressPerSecond: 100_000 },
+      limits: limitsOfOneAddress,
       ...(native === undefined ? {} : { nativeSubmit: native }),
     },
     journal: { directory: join(directory, "journal"), durability },
@@ -120,9 +138,14 @@ function spawnAt({ cpu, nice }: Place, command: readonly string[]) {
   return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout! })) return line;
-  throw new Error("a server ended before it listened");
+/** @returns what waits for the next line that a server prints. */
+function linesOf(child: ChildProcess): () => Promise<string> {
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  return async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("a server ended early");
+    return value;
+  };
 }
 
 async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {
