@@ -12,7 +12,7 @@ const zeros = "0".repeat(64);
 function notify(tipNumber: number): string {
   const previousHash = String(tipNumber).padStart(64, "0");
   const branch = Array(12).fill(zeros);
-  const [coinbase1, coinbase2] = ["00".repeat(100), "00".repeat(130)];
+  const [coinbase1, coinbase2] = ["00".repeat(70), "00".repeat(80)];
   const params = ["000000000100", previousHash, coinbase1, coinbase2, branch, "20000000", "17024a71"];
   return `${JSON.stringify({ id: null, method: "mining.notify", params: [...params, "60000000", true] })}\n`;
 }

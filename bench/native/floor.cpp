@@ -27,7 +27,7 @@ std::string Notify(const std::string& previousHash) {
   std::string branch;
   for (int i = 0; i < 12; i++) branch += (i > 0 ? ",\"" : "\"") + kZeros + '"';
   return "{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"000000000100\",\"" + previousHash + "\",\"" +
-         std::string(200, '0') + "\",\"" + std::string(260, '0') + "\",[" + branch +
+         std::string(140, '0') + "\",\"" + std::string(160, '0') + "\",[" + branch +
          "],\"20000000\",\"17024a71\",\"60000000\",true]}\n";
 }
 
