@@ -4,10 +4,12 @@
  * servers in C++ and in Node that do the same work on sockets and nothing else.
  *
  *   npm run bench:connections -- [--only storm,memory,block] [--subjects c++,node,pool] [--connections 10000]
- *     [--miners 1000,10000] [--blocks 5] [--repeat 1] [--pool-cpus 0] [--nice=-15] [--node-options="--cpu-prof"]
+ *     [--miners 1000,10000] [--blocks 5] [--repeat 1] [--pool-cpus 0] [--built true|false] [--nice=-15]
+ *     [--node-options="--cpu-prof"]
  *
  * `--pool-cpus` names the processors of the server: "0" is one core for primary and worker together, "0,1" lets both
- * run where the generator and the node do. `--nice` gives servers a priority (as root).
+ * run where the generator and the node do. `--built false` runs the pool from its TypeScript source, whose loader costs
+ * time and memory for each connection. `--nice` gives servers a priority (as root).
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -19,7 +21,7 @@ import { startPostgres } from "../test/support/postgres.ts";
 import { busySecondsOf } from "./cpu-time.ts";
 import { startFakeNode } from "./fake-node.ts";
 import { type Generator, type StormResult, startGenerator } from "./generator.ts";
-import { type CpuTime, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
+import { buildProgram, type CpuTime, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
 import { type Cell, median, table, whole } from "./table.ts";
 
 const { values } = parseArgs({
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     miners: { type: "string", default: "1000,10000" },
     blocks: { type: "string", default: "5" },
     repeat: { type: "string", default: "1" },
+    built: { type: "string", default: "true" },
     "pool-cpus": { type: "string", default: "0" },
     nice: { type: "string" },
     "node-options": { type: "string" },
@@ -68,6 +71,7 @@ for (const pid of [process.pid, postgres.server.pid]) {
   execFileSync("taskset", ["-apc", loadCpu, String(pid)], { stdio: "ignore" });
 }
 
+const program = values.built === "true" ? await buildProgram(join(folder, "program")) : undefined;
 const allSubjects: Readonly<Record<string, Subject>> = {
   "c++": { name: "floor: C++", start: () => startFloor("c++", place) },
   node: { name: "floor: Node", start: () => startFloor("node", place) },
@@ -80,6 +84,7 @@ const allSubjects: Readonly<Record<string, Subject>> = {
         postgres,
         durability: "fsync",
         place,
+        program,
         nodeOptions: values["node-options"]?.split(" "),
       }),
   },

@@ -1,8 +1,9 @@
 /** The servers that the benchmark talks to: the pool as an operator runs it, and those that only answer. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { compileProgram } from "../scripts/lib/program.mjs";
 import { freePorts } from "../test/support/ports.ts";
 import type { TestPostgres } from "../test/support/postgres.ts";
 import { childrenOf, cpuSecondsOf, cpuSecondsOfFamily } from "./cpu-time.ts";
@@ -53,7 +54,11 @@ export interface PoolSettings {
   readonly native?: boolean | undefined;
   /** Options of Node for primary and worker: profilers. */
   readonly nodeOptions?: readonly string[] | undefined;
+  /** `bin/penstock.mjs` of another folder than this one. */
+  readonly program?: string | undefined;
 }
+
+const projectFolder = join(import.meta.dirname, "..");
 
 export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
 
@@ -81,12 +86,12 @@ export async function startFloor(kind: "node" | "c++", place: Place): Promise<Se
 
 export async function startPool(settings: PoolSettings): Promise<PoolServer> {
   const { directory, postgres, place, nodeOptions = [] } = settings;
+  const program = settings.program ?? join(projectFolder, "bin/penstock.mjs");
   mkdirSync(directory, { recursive: true });
   const [port, httpPort] = (await freePorts(2)) as [number, number];
   const config = join(directory, "penstock.yaml");
   writeFileSync(config, JSON.stringify(await configOf(settings, port, httpPort)));
   // Workers are started with the primary's options.
-  const program = join(import.meta.dirname, "../bin/penstock.mjs");
   const child = spawnAt(place, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
   child.stdout!.pipe(process.stderr);
   await untilReady(httpPort, child);
@@ -103,6 +108,20 @@ export async function startPool(settings: PoolSettings): Promise<PoolServer> {
     metric: (name, label) => metric(httpPort, name, label),
     stop: () => ended(child, () => child.kill("SIGTERM")),
   };
+}
+
+/**
+ * Compiles the program into a folder of its own, as an installed pool has it: without the loader that runs TypeScript,
+ * which costs memory of its own. @returns its `bin/penstock.mjs`
+ */
+export async function buildProgram(folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  await compileProgram(join(folder, "dist"));
+  cpSync(join(projectFolder, "bin"), join(folder, "bin"), { recursive: true });
+  for (const name of ["package.json", "node_modules", "native"]) {
+    symlinkSync(join(projectFolder, name), join(folder, name));
+  }
+  return join(folder, "bin/penstock.mjs");
 }
 
 /** All miners of the bench come from one address, at once. */
