@@ -29,16 +29,44 @@ export interface LoadResult {
   readonly lateP99Ms: number;
 }
 
+/** Median, 99th percentile and last of all connections, milliseconds. */
+export type Spread = readonly [median: number, p99: number, last: number];
+
+/** Connections opened at once. */
+export interface StormResult {
+  /** Subscribed, authorized, with a difficulty and a job. */
+  readonly ready: number;
+  /** Refused, closed, or without work after a minute. */
+  readonly failed: number;
+  readonly firstFailure: string | null;
+  /** Connections on which the kernel had to send something again: the listener's queue was full. */
+  readonly retried: number;
+  /** How long it took to begin them all. */
+  readonly openedMs: number;
+  /** From the first connection's beginning to when each stood, as the generator saw it. */
+  readonly connectedMs: Spread;
+  /** The same to when each was ready. */
+  readonly readyMs: Spread;
+  /** From when each stood to when it was ready. */
+  readonly workMs: Spread;
+  /** The generator's own. */
+  readonly cpuSeconds: number;
+}
+
 /** CLOCK_MONOTONIC milliseconds at which the first and the last miner read the job. */
 export interface BlockResult {
   readonly firstJobMs: readonly [number, number];
   readonly fullJobMs: readonly [number, number];
+  /** Of the line with the full job. */
+  readonly lineBytes: number;
 }
 
 export interface Generator {
   readonly pid: number;
   /** All miners at once, each authorized and with a job. Once per generator. */
   connect(port: number, connections: number, user: string): Promise<void>;
+  /** Like `connect`, but all at once; whoever fails is counted. */
+  storm(port: number, connections: number, user: string): Promise<StormResult>;
   /** Makes shares for the newest job. `any`: for a server that does not look at them, without hashing. */
   prepare(shares: number, kind: "real" | "any"): Promise<void>;
   closedLoop(seconds: number, outstanding: number): Promise<LoadResult>;
@@ -80,6 +108,7 @@ export async function startGenerator(cpu?: string): Promise<Generator> {
   return {
     pid: child.pid!,
     connect: async (port, connections, user) => void (await run("connect", port, connections, user)),
+    storm: async (port, connections, user) => (await run("storm", port, connections, user)) as StormResult,
     prepare: async (shares, kind) => void (await run("prepare", Math.ceil(shares), kind)),
     closedLoop: async (seconds, outstanding) => (await run("closed", seconds, outstanding)) as LoadResult,
     openLoop: async (seconds, perSecond) => (await run("open", seconds, perSecond)) as LoadResult,

@@ -1,13 +1,15 @@
 /** The servers that the benchmark talks to: the pool as an operator runs it, and those that only answer. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { compileProgram } from "../scripts/lib/program.mjs";
 import { freePorts } from "../test/support/ports.ts";
 import type { TestPostgres } from "../test/support/postgres.ts";
 import { childrenOf, cpuSecondsOf, cpuSecondsOfFamily } from "./cpu-time.ts";
 import type { FakeNode } from "./fake-node.ts";
 import { buildGenerator, ended } from "./generator.ts";
+import { residentBytesOf } from "./resident-memory.ts";
 
 /** Seconds on a processor so far. */
 export interface CpuTime {
@@ -18,7 +20,7 @@ export interface CpuTime {
   readonly postgres: number;
 }
 
-/** Where a server runs: on one processor only, and with which priority (-20 … 19); by default as the system likes. */
+/** Where a server runs: on some processors only (as taskset -c takes them), and with which priority (-20 … 19); by default as the system likes. */
 export interface Place {
   readonly cpu?: string;
   readonly nice?: string | undefined;
@@ -29,6 +31,10 @@ export interface Server {
   cpuTime(): CpuTime;
   /** Accepted shares that are not in the books yet; 0 where there are none. */
   lagRecords(): Promise<number>;
+  /** Memory of the process that talks to miners. */
+  residentBytes(): number;
+  /** Brings everybody a job on a new tip; returns the moment of the notice, CLOCK_MONOTONIC ms. */
+  newBlock(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -48,7 +54,11 @@ export interface PoolSettings {
   readonly native?: boolean | undefined;
   /** Options of Node for primary and worker: profilers. */
   readonly nodeOptions?: readonly string[] | undefined;
+  /** `bin/penstock.mjs` of another folder than this one. */
+  readonly program?: string | undefined;
 }
+
+const projectFolder = join(import.meta.dirname, "..");
 
 export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
 
@@ -59,23 +69,29 @@ export async function startFloor(kind: "node" | "c++", place: Place): Promise<Se
       ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
       : [await buildGenerator(), "floor"];
   const child = spawnAt(place, command);
-  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  const nextLine = linesOf(child);
+  const { port } = JSON.parse(await nextLine()) as { port: number };
   return {
     port,
     cpuTime: () => ({ worker: cpuSecondsOf(child.pid!), primary: 0, postgres: 0 }),
     lagRecords: async () => 0,
+    residentBytes: () => residentBytesOf(child.pid!),
+    newBlock: async () => {
+      child.stdin!.write("\n");
+      return (JSON.parse(await nextLine()) as { announcedMs: number }).announcedMs;
+    },
     stop: () => ended(child, () => child.stdin!.end()),
   };
 }
 
 export async function startPool(settings: PoolSettings): Promise<PoolServer> {
   const { directory, postgres, place, nodeOptions = [] } = settings;
+  const program = settings.program ?? join(projectFolder, "bin/penstock.mjs");
   mkdirSync(directory, { recursive: true });
   const [port, httpPort] = (await freePorts(2)) as [number, number];
   const config = join(directory, "penstock.yaml");
   writeFileSync(config, JSON.stringify(await configOf(settings, port, httpPort)));
   // Workers are started with the primary's options.
-  const program = join(import.meta.dirname, "../bin/penstock.mjs");
   const child = spawnAt(place, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
   child.stdout!.pipe(process.stderr);
   await untilReady(httpPort, child);
@@ -87,10 +103,32 @@ export async function startPool(settings: PoolSettings): Promise<PoolServer> {
       postgres: cpuSecondsOfFamily(postgres.server.pid),
     }),
     lagRecords: () => metric(httpPort, "penstock_ledger_apply_lag_records"),
+    residentBytes: () => childrenOf(child.pid!).reduce((sum, worker) => sum + residentBytesOf(worker), 0),
+    newBlock: settings.node.newBlock,
     metric: (name, label) => metric(httpPort, name, label),
     stop: () => ended(child, () => child.kill("SIGTERM")),
   };
 }
+
+/**
+ * Compiles the program into a folder of its own, as an installed pool has it: without the loader that runs TypeScript,
+ * which costs memory of its own. @returns its `bin/penstock.mjs`
+ */
+export async function buildProgram(folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  await compileProgram(join(folder, "dist"));
+  cpSync(join(projectFolder, "bin"), join(folder, "bin"), { recursive: true });
+  for (const name of ["package.json", "node_modules", "native"]) {
+    symlinkSync(join(projectFolder, name), join(folder, name));
+  }
+  return join(folder, "bin/penstock.mjs");
+}
+
+/** All miners of the bench come from one address, at once. */
+const limitsOfOneAddress = {
+  connectionsPerAddress: 100_000,
+  newConnectionsPerAddressPerSecond: 100_000,
+};
 
 async function configOf(settings: PoolSettings, port: number, httpPort: number): Promise<unknown> {
   const { directory, node, postgres, durability, native } = settings;
@@ -103,8 +141,7 @@ async function configOf(settings: PoolSettings, port: number, httpPort: number):
       listen: [`127.0.0.1:${port}`],
       workers: 1,
       difficulty: { start: 1e-9, min: 1e-9, max: 1e9, vardiff: false },
-      // All miners of the bench come from one address, at once.
-      limits: { connectionsPerAddress: 100_000, newConnectionsPerAddressPerSecond: 100_000 },
+      limits: limitsOfOneAddress,
       ...(native === undefined ? {} : { nativeSubmit: native }),
     },
     journal: { directory: join(directory, "journal"), durability },
@@ -120,9 +157,14 @@ function spawnAt({ cpu, nice }: Place, command: readonly string[]) {
   return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout! })) return line;
-  throw new Error("a server ended before it listened");
+/** @returns what waits for the next line that a server prints. */
+function linesOf(child: ChildProcess): () => Promise<string> {
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  return async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("a server ended early");
+    return value;
+  };
 }
 
 async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {

@@ -1,10 +1,11 @@
-// Thousands of V1 miners in one thread, for bench/pool.ts. Shares are real: each has its own extranonce2, coinbase,
+// Thousands of V1 miners in one thread, for bench/pool.ts and bench/connections.ts. Shares are real: each has its own extranonce2, coinbase,
 // merkle root and header that meets the assigned target. They are prepared before the clock starts, so that sending
 // them and reading answers is all that happens while it runs.
 //
 // Commands are lines on standard input, each answered by a line of JSON on standard output; one that fails is answered
 // by {"error": …} and ends the process.
 //   connect PORT COUNT USER     to 127.0.0.1; done when every miner is authorized and has a job
+//   storm PORT COUNT USER       the same for COUNT connections opened at once, each going on by itself; with times
 //   prepare SHARES real|any     for the newest job, divided among the miners; "any": for servers that do not look
 //   closed SECONDS OUTSTANDING  keeps that many submissions under way on every connection
 //   open SECONDS PER_SECOND     evenly spaced, all connections in turn; latency counts from when a share was due
@@ -112,6 +113,32 @@ class Load {
     std::printf("{\"connections\":%zu,\"kernel\":\"%s\"}\n", miners_.size(), kernel_.name);
   }
 
+  /// Everybody connects before anybody goes on: the most that a listener's queue has to hold.
+  void Storm(std::uint16_t port, std::size_t count, const std::string& user) {
+    Tally ignored;
+    Failures failures;
+    const double cpuBefore = CpuSeconds();
+    const std::uint64_t startedAt = NowNs();
+    for (std::size_t i = 0; i < count; i++) {
+      failures.Watched([&] {
+        Miner& miner = miners_.emplace_back(port, user, Miner::Opening::kGoesOn);
+        Watch(miner.fd(), &miner, EPOLLIN | EPOLLOUT);
+      });
+    }
+    const std::uint64_t openedAt = NowNs();
+    std::size_t ready = 0;
+    const std::uint64_t deadline = openedAt + kSetUpNs;
+    while (ready + failures.count < count && NowNs() < deadline) {
+      Turn(100, [&](Miner& miner) {
+        const bool wasReady = miner.ready();
+        const bool well = failures.Watched([&] { GoOn(miner, ignored); });
+        if (!well) epoll_ctl(epoll_, EPOLL_CTL_DEL, miner.fd(), nullptr);
+        if (well && !wasReady && miner.ready()) ready++;
+      });
+    }
+    PrintStorm(count, ready, failures, startedAt, openedAt, CpuSeconds() - cpuBefore);
+  }
+
   void Prepare(std::size_t shares, bool real) {
     Idle();
     const std::size_t each = (shares + miners_.size() - 1) / miners_.size();
@@ -195,8 +222,8 @@ class Load {
     }
     const auto [first, last] = Ends([](const Miner& miner) { return miner.tipTimes().firstJobNs; });
     const auto [firstFull, lastFull] = Ends([](const Miner& miner) { return miner.tipTimes().fullJobNs; });
-    std::printf("{\"firstJobMs\":[%.3f,%.3f],\"fullJobMs\":[%.3f,%.3f]}\n", Ms(first), Ms(last), Ms(firstFull),
-                Ms(lastFull));
+    std::printf("{\"firstJobMs\":[%.3f,%.3f],\"fullJobMs\":[%.3f,%.3f],\"lineBytes\":%zu}\n", Ms(first), Ms(last),
+                Ms(firstFull), Ms(lastFull), miners_.front().notifyLength());
   }
 
   /// Waits for a command; the end of the input ends the process.
@@ -243,9 +270,71 @@ class Load {
     const int fd;
   };
 
-  void Watch(int fd, void* who) {
+  struct Failures {
+    std::size_t count = 0;
+    std::string first;
+
+    /// Returns whether it went well.
+    template <typename Act>
+    bool Watched(Act act) {
+      try {
+        act();
+        return true;
+      } catch (const std::exception& error) {
+        if (count++ == 0) first = error.what();
+        return false;
+      }
+    }
+  };
+
+  /// A connection that is being opened is writable, or has something to read.
+  void GoOn(Miner& miner, Tally& tally) {
+    if (miner.openingTimes().connectedNs > 0) {
+      miner.Read(tally);
+      return;
+    }
+    miner.Connected();
+    epoll_event event = {.events = EPOLLIN, .data = {.ptr = &miner}};
+    if (epoll_ctl(epoll_, EPOLL_CTL_MOD, miner.fd(), &event) < 0) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  }
+
+  void PrintStorm(std::size_t asked, std::size_t ready, const Failures& failures, std::uint64_t startedAt,
+                  std::uint64_t openedAt, double cpuSeconds) const {
+    std::vector<std::uint64_t> connected;
+    std::vector<std::uint64_t> complete;
+    std::vector<std::uint64_t> work;
+    std::size_t retried = 0;
+    for (const Miner& miner : miners_) {
+      const auto [connectedNs, readyNs] = miner.openingTimes();
+      if (connectedNs > 0) connected.push_back(connectedNs - startedAt);
+      if (readyNs > 0) complete.push_back(readyNs - startedAt);
+      if (readyNs > 0) work.push_back(readyNs - connectedNs);
+      if (miner.Retransmissions() > 0) retried++;
+    }
+    std::printf(
+        "{\"ready\":%zu,\"failed\":%zu,\"firstFailure\":%s,\"retried\":%zu,\"openedMs\":%.3f,"
+        "\"connectedMs\":%s,\"readyMs\":%s,\"workMs\":%s,\"cpuSeconds\":%.6f}\n",
+        ready, asked - ready, failures.first.empty() ? "null" : Quoted(failures.first).c_str(), retried, Ms(openedAt - startedAt),
+        Spread(connected).c_str(), Spread(complete).c_str(), Spread(work).c_str(), cpuSeconds);
+  }
+
+  /// Median, 99th percentile and last, in milliseconds.
+  static std::string Spread(std::vector<std::uint64_t>& times) {
+    if (times.empty()) return "[0,0,0]";
+    std::ranges::sort(times);
+    const auto at = [&](double fraction) {
+      return Ms(times[static_cast<std::size_t>(fraction * static_cast<double>(times.size() - 1))]);
+    };
+    std::array<char, 100> text;
+    std::snprintf(text.data(), text.size(), "[%.3f,%.3f,%.3f]", at(0.5), at(0.99), at(1));
+    return text.data();
+  }
+
+  void Watch(int fd, void* who, std::uint32_t events = EPOLLIN) {
     epoll_event event = {};
-    event.events = EPOLLIN;
+    event.events = events;
     event.data.ptr = who;
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) < 0) {
       throw std::system_error(errno, std::generic_category(), "epoll_ctl");
@@ -353,15 +442,25 @@ class Load {
   std::string input_;
 };
 
+/// A descriptor for each connection, as many as the system lets this user have.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void Run(Load& load, const std::string& line) {
   std::istringstream words(line);
   std::string what;
   words >> what;
-  if (what == "connect") {
+  if (what == "connect" || what == "storm") {
     std::uint16_t port = 0;
     std::size_t count = 0;
     std::string user;
-    if (words >> port >> count >> user && count > 0) return load.Connect(port, count, user);
+    if (words >> port >> count >> user && count > 0) {
+      return what == "storm" ? load.Storm(port, count, user) : load.Connect(port, count, user);
+    }
   } else if (what == "prepare") {
     std::size_t shares = 0;
     std::string kind;
@@ -384,6 +483,7 @@ void Run(Load& load, const std::string& line) {
 }  // namespace bench
 
 int main(int count, char** words) {
+  bench::RaiseDescriptorLimit();
   if (count > 1 && std::string_view(words[1]) == "floor") return bench::ServeFloor();
   // Postgres uses this processor too, and the generator must not be what is waited for; refused to anyone but root.
   setpriority(PRIO_PROCESS, 0, -15);

@@ -37,16 +37,21 @@ void WriteHex(char* to, std::uint32_t number) {
 
 [[noreturn]] void Fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-int Connect(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+int Connect(std::uint16_t port, bool waits) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0);
   if (fd < 0) Fail("socket");
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int one = 1;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+  const bool begun = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+                     (!waits && errno == EINPROGRESS);
+  if (!begun || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
+      (waits && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)) {
+    const int error = errno;
+    close(fd);
+    errno = error;
     Fail("connecting to the pool");
   }
   return fd;
@@ -60,9 +65,33 @@ std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-Miner::Miner(std::uint16_t port, std::string user) : fd_(Connect(port)), user_(std::move(user)), id_(kFirstId) {
+Miner::Miner(std::uint16_t port, std::string user, Opening opening)
+    : fd_(Connect(port, opening == Opening::kWaits)), user_(std::move(user)), id_(kFirstId) {
+  if (opening == Opening::kWaits) Introduce();
+}
+
+void Miner::Introduce() {
   Send("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"bench/1\"]}\n");
   Send("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"" + user_ + "\",\"x\"]}\n");
+}
+
+void Miner::Connected() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) < 0) Fail("asking for a socket's error");
+  if (error != 0) {
+    errno = error;
+    Fail("connecting to the pool");
+  }
+  opening_.connectedNs = NowNs();
+  Introduce();
+}
+
+std::uint32_t Miner::Retransmissions() const {
+  tcp_info info = {};
+  socklen_t length = sizeof info;
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) Fail("asking for TCP_INFO");
+  return info.tcpi_total_retrans;
 }
 
 const Work& Miner::TakeWork(const penstock::Sha256Kernel& kernel, std::size_t shares) {
@@ -133,6 +162,7 @@ std::size_t Miner::Read(Tally& tally) {
   }
   if (bytes.size() == buffer.size()) throw std::runtime_error("the pool sent a line that does not end");
   rest_ = bytes;
+  if (opening_.readyNs == 0 && ready()) opening_.readyNs = nowNs;
   return answers_;
 }
 

@@ -33,11 +33,19 @@ struct TipTimes {
   std::uint64_t fullJobNs = 0;
 };
 
+/// Moments of a connection that was opened without waiting; 0 until they come.
+struct OpeningTimes {
+  std::uint64_t connectedNs = 0;
+  std::uint64_t readyNs = 0;
+};
+
 /// One V1 connection.
 class Miner {
  public:
-  /// Connects to the port on 127.0.0.1 and sends subscribe and authorize.
-  Miner(std::uint16_t port, std::string user);
+  enum class Opening { kWaits, kGoesOn };
+
+  /// Connects to the port on 127.0.0.1 and sends subscribe and authorize: at once, or in `Connected`.
+  Miner(std::uint16_t port, std::string user, Opening opening = Opening::kWaits);
   /// It stays connected until the process ends.
   Miner(const Miner&) = delete;
   Miner& operator=(const Miner&) = delete;
@@ -45,6 +53,11 @@ class Miner {
   int fd() const { return fd_; }
   /// Subscribed, authorized, with a difficulty and a job.
   bool ready() const { return authorized_ && subscribed_ && difficulty_ > 0 && !notify_.empty(); }
+  /// To be called when a connection that goes on is writable: it stands, or this throws.
+  void Connected();
+  const OpeningTimes& openingTimes() const { return opening_; }
+  /// How often the kernel had to send something again.
+  std::uint32_t Retransmissions() const;
   const std::array<std::uint8_t, penstock::kExtranonce1Length>& extranonce1() const { return extranonce1_; }
   penstock::Hash target() const { return TargetOf(difficulty_); }
 
@@ -66,12 +79,15 @@ class Miner {
 
   TipTimes& ExpectTip();
   const TipTimes& tipTimes() const { return tip_; }
+  /// Of the newest job's line, its newline included.
+  std::size_t notifyLength() const { return notify_.size() + 1; }
 
  private:
   void OnLine(std::string_view line, std::uint64_t nowNs, Tally& tally);
   bool OnAnswer(std::string_view line, std::uint64_t nowNs, Tally& tally);
   void OnNotify(std::string_view line, std::uint64_t nowNs, Tally& tally);
   void OnReply(std::string_view line);
+  void Introduce();
   void Send(std::string_view bytes);
   void NextId();
 
@@ -100,6 +116,7 @@ class Miner {
   std::string rest_;
   std::string unsent_;
   TipTimes tip_;
+  OpeningTimes opening_;
 };
 
 }  // namespace bench

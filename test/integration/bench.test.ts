@@ -67,6 +67,46 @@ test("a new block reaches all miners of the generator, and ends what was prepare
   await generator.stop();
 });
 
+test("a storm of connections is served, and the worker's memory is known", async () => {
+  const generator = await startGenerator();
+
+  const storm = await generator.storm(pool.port, 200, user);
+
+  expect(storm).toMatchObject({ ready: 200, failed: 0, firstFailure: null });
+  for (const spread of [storm.connectedMs, storm.readyMs, storm.workMs]) {
+    expect(spread[0]).toBeGreaterThan(0);
+    expect([...spread]).toEqual([...spread].sort((left, right) => left - right));
+  }
+  expect(storm.readyMs[2]).toBeGreaterThan(storm.connectedMs[0]);
+  expect(pool.residentBytes()).toBeGreaterThan(10_000_000);
+  await generator.stop();
+});
+
+test("connections of a storm that nobody takes are counted as failed", async () => {
+  const generator = await startGenerator();
+  const storm = await generator.storm(1, 10, user);
+  expect(storm).toMatchObject({ ready: 0, failed: 10 });
+  expect(storm.firstFailure).toBe("connecting to the pool: Connection refused");
+  await generator.stop();
+});
+
+test.each(["node", "c++"] as const)("the floor in %s serves a storm and sends a new tip", async (kind) => {
+  const floor = await startFloor(kind, {});
+  const generator = await startGenerator();
+  expect(await generator.storm(floor.port, 200, user)).toMatchObject({ ready: 200, failed: 0 });
+  let announced: Promise<number> | undefined;
+
+  const { firstJobMs, fullJobMs, lineBytes } = await generator.expectBlock(() => {
+    announced = floor.newBlock();
+  });
+
+  expect(firstJobMs[0]).toBeGreaterThan(await announced!);
+  expect(fullJobMs).toEqual(firstJobMs);
+  expect(lineBytes).toBeGreaterThan(1_000);
+  await generator.stop();
+  await floor.stop();
+});
+
 test.each(["node", "c++"] as const)("the floor in %s answers every line", async (kind) => {
   const floor = await startFloor(kind, {});
   const generator = await startGenerator();
