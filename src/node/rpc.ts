@@ -12,6 +12,8 @@ export interface RpcOptions extends LoginOptions {
 
 export interface CallOptions {
   readonly timeoutMs: number;
+  /** What a large answer waits for before it is read: it takes the processor for milliseconds. */
+  readonly beforeReading?: (() => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,10 +46,11 @@ export function openRpc(options: RpcOptions): NodeRpc {
   return {
     name: endpoint.name,
     call: (method, parameters = []) => ordinary(method, parameters),
-    async callDirect(method, parameters, { timeoutMs, signal }) {
+    async callDirect(method, parameters, { timeoutMs, signal, beforeReading }) {
       const body = JSON.stringify({ id: method, method, params: parameters });
       const limits = { timeoutMs, signal, maxAnswerBytes: directAnswerBytes };
       const answer = await postWithLogin(endpoint, login, body, limits);
+      await beforeReading?.();
       return readAnswer(endpoint.name, method, answer);
     },
     close: () => endpoint.close(),

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log/index.ts";
@@ -144,7 +144,18 @@ export class WatchedNode {
   async callPatiently(method: string, parameters: readonly unknown[]): Promise<unknown> {
     const { signal } = this.#session;
     // Not observed: this waiting is no measure of the node, and its end by our own abort is no news.
-    return this.#rpc.callDirect(method, parameters, { timeoutMs: 24 * 3_600_000, signal });
+    return this.#rpc.callDirect(method, parameters, {
+      timeoutMs: 24 * 3_600_000,
+      signal,
+      beforeReading: () => this.#tipFirst(),
+    });
+  }
+
+  /** News of a tip that are being confirmed go first, with the first job on it: miners wait for that. */
+  async #tipFirst(): Promise<void> {
+    if (this.#adopting === undefined) return;
+    await this.#adopting.done;
+    await nextTurn();
   }
 
   /** @returns undefined if this node does not know the block. @throws NodeError */

@@ -67,6 +67,8 @@ export interface Pool {
 const reissueMs = 25_000;
 const jobNumberLease = 4_096;
 const proposalTimeoutMs = 30_000;
+/** Until thousands of miners have the job that is shown to the node. */
+const proposalDelayMs = 250;
 const stopLimitMs = 15_000;
 
 /** @throws PoolError when it cannot start; nothing that it began is left running then. */
@@ -222,6 +224,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     feed,
     writeTransactions: ({ id, transactions }) => writeTransactionsFile(folders.templates, id, transactions),
     propose: (block) => proposeTo(nodes, config.chain, block),
+    proposalDelayMs,
     soloProbe: soloProbeOf(coinbase),
     log,
     onVerdict: (kind) => {
@@ -248,7 +251,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
 
   const extranonces = createExtranonceSpace({
     frontEnd: config.pool.frontEnd,
-    counter: openDurableCounter(join(folders.counters, "extranonce"), { lease: 16 }),
+    counter: openDurableCounter(join(folders.counters, "extranonce"), { lease: 64 }),
     clock,
     reuseAfterMs: extranonceReuseMs,
   });

@@ -2,6 +2,7 @@
  * From a template to a job that miners may have: its transactions on disk first, so that whoever solves it can complete
  * the block; then the job; then, beside it, the proof of its shape by a node.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { describeError, PoolError } from "../errors.ts";
 import type { JobFeed } from "../jobs/feed.ts";
 import type { JobData } from "../jobs/job.ts";
@@ -11,9 +12,11 @@ import { type ProposalVerdict, proposeJob } from "./proposals.ts";
 
 export interface TemplateFlowOptions {
   readonly feed: Pick<JobFeed, "use" | "current">;
-  readonly writeTransactions: (template: Template) => Promise<void>;
+  readonly writeTransactions: (template: Template) => void;
   /** One getblocktemplate call in proposal mode. */
   readonly propose: (blockHex: string) => Promise<unknown>;
+  /** How long after its job a proposal goes out whose kind of job was judged before; 0 if not given. */
+  readonly proposalDelayMs?: number | undefined;
   /** The job as a solo miner has it, whose shape is shown to the node as well; undefined where nobody may mine solo. */
   readonly soloProbe?: ((job: JobData) => JobData) | undefined;
   readonly log: Logger;
@@ -25,7 +28,6 @@ export interface TemplateFlowOptions {
 
 export class TemplateFlow {
   readonly #options: TemplateFlowOptions;
-  #newest: Template | undefined;
   /** Why the job in use must not be mined on. */
   #unusable: string | undefined;
   /** What a node said against a shape of jobs; undefined: nothing. */
@@ -44,10 +46,7 @@ export class TemplateFlow {
   }
 
   async take(template: Template): Promise<void> {
-    this.#newest = template;
-    if (template.transactions.count > 0) await this.#options.writeTransactions(template);
-    // A newer one came while this one was written.
-    if (this.#newest !== template) return;
+    if (template.transactions.count > 0) this.#options.writeTransactions(template);
     const job = this.#use(template);
     if (job !== undefined) await this.#propose(job, template);
   }
@@ -80,6 +79,8 @@ export class TemplateFlow {
     if (known === this.#proposed) return;
     this.#proposed = known;
     const { data } = template.transactions;
+    // A megabyte of hex can wait until the miners have their job; a shape that was never judged cannot.
+    if (this.#refused.has(job.kind)) await pause(this.#options.proposalDelayMs ?? 0);
     try {
       this.#judge(job, job.kind, await proposeJob(job, data, propose));
       if (soloProbe !== undefined)

@@ -56,7 +56,7 @@ import { version } from "./version.ts";
 type Instruction = ToWorker<WorkerSettings>;
 type Start = Extract<Instruction, { type: "start" }>;
 
-const extranonceReserve = 1_024;
+const extranonceReserve = 4_096;
 const ntimeAheadSeconds = 7_000;
 /** Accounts times jobs; some 2 kB each. What was forgotten is made again when it is asked for. */
 const maxSoloJobs = 65_536;
@@ -293,6 +293,7 @@ async function serve(
         break;
       case "extranonces":
         extranonces.leased(message.lease);
+        stratum.extranoncesArrived(message.lease === undefined);
         break;
       case "serving":
         served.primarySays(message.reasons);

@@ -11,13 +11,17 @@ export interface Receiver {
 /** Sessions that are served before the event loop gets its turn. */
 const sliceSize = 500;
 
-/** Hands each new job to all sessions, in slices; a newer job overtakes one that is still on its way. */
+/**
+ * Hands each new job to all sessions, in slices. A newer job overtakes one that is still on its way: it goes first to
+ * those who have not had the older one, for they have waited longest.
+ */
 export class Broadcaster {
   readonly #receivers: ReadonlySet<Receiver>;
   readonly #fanOut: FanOut;
   readonly #clock: Clock;
   readonly #onDone: (seconds: number) => void;
-  #round = 0;
+  /** The job that is on its way. */
+  #round: Round | undefined;
 
   constructor(
     receivers: ReadonlySet<Receiver>,
@@ -32,17 +36,29 @@ export class Broadcaster {
   }
 
   broadcast(job: LiveJob): void {
-    this.#round += 1;
-    this.#slice([...this.#receivers], 0, job, this.#round, this.#clock.monotonicMs());
+    const round = { job, order: this.#order(), at: 0, startedMs: this.#clock.monotonicMs() };
+    this.#round = round;
+    this.#slice(round);
   }
 
-  #slice(receivers: readonly Receiver[], from: number, job: LiveJob, round: number, startedMs: number): void {
+  #order(): readonly Receiver[] {
+    if (this.#round === undefined) return [...this.#receivers];
+    const waiting = this.#round.order
+      .slice(this.#round.at)
+      .filter((receiver) => this.#receivers.has(receiver));
+    return [...new Set([...waiting, ...this.#receivers])];
+  }
+
+  #slice(round: Round): void {
     if (round !== this.#round) return;
-    const to = Math.min(from + sliceSize, receivers.length);
-    for (let i = from; i < to; i++) this.#deliver(receivers[i]!, job);
+    const to = Math.min(round.at + sliceSize, round.order.length);
+    for (; round.at < to; round.at++) this.#deliver(round.order[round.at]!, round.job);
     this.#fanOut.flush();
-    if (to < receivers.length) setImmediate(() => this.#slice(receivers, to, job, round, startedMs));
-    else this.#onDone((this.#clock.monotonicMs() - startedMs) / 1000);
+    if (round.at < round.order.length) setImmediate(() => this.#slice(round));
+    else {
+      this.#round = undefined;
+      this.#onDone((this.#clock.monotonicMs() - round.startedMs) / 1000);
+    }
   }
 
   #deliver(receiver: Receiver, job: LiveJob): void {
@@ -52,4 +68,12 @@ export class Broadcaster {
       receiver.failed(error);
     }
   }
+}
+
+interface Round {
+  readonly job: LiveJob;
+  readonly order: readonly Receiver[];
+  readonly startedMs: number;
+  /** Up to where it has got. */
+  at: number;
 }

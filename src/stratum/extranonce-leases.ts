@@ -17,6 +17,8 @@ interface Returned {
  * very headers that the last one has searched.
  */
 export class ExtranonceLeases {
+  /** Those that came when there was none on hand, in their order. */
+  #waiting: ((extranonce1: number | undefined) => void)[] = [];
   readonly #source: Extranonces;
   readonly #jobs: Pick<LiveJobs, "current">;
   #returned: Returned[] = [];
@@ -27,7 +29,26 @@ export class ExtranonceLeases {
   }
 
   take(): number | undefined {
-    return this.#source.take();
+    return this.#waiting.length > 0 ? undefined : this.#source.take();
+  }
+
+  /** @param then is called once: with the next that is there, or with undefined when there is none left at all. */
+  wait(then: (extranonce1: number | undefined) => void): void {
+    this.#waiting.push(then);
+  }
+
+  /** More may be on hand now. @param isExhausted there will be none. */
+  arrived(isExhausted: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const [index, then] of waiting.entries()) {
+      const extranonce1 = this.#source.take();
+      if (extranonce1 === undefined && !isExhausted) {
+        this.#waiting = [...waiting.slice(index), ...this.#waiting];
+        return;
+      }
+      then(extranonce1);
+    }
   }
 
   giveBack(extranonce1: number): void {

@@ -70,9 +70,16 @@ export class KeptSessions {
 
 const workerDigits = 2;
 
+const randomDigits = 22;
+/** One call for many: each takes longer than all else of a subscription. */
+let randomness = "";
+
 /** Opaque to clients: which worker process has the session, and 88 bits that nobody can guess. */
 export function newSessionId(workerNumber: number): string {
-  return workerNumber.toString(16).padStart(workerDigits, "0") + randomBytes(11).toString("hex");
+  if (randomness.length < randomDigits) randomness = randomBytes(128 * (randomDigits / 2)).toString("hex");
+  const digits = randomness.slice(0, randomDigits);
+  randomness = randomness.slice(randomDigits);
+  return workerNumber.toString(16).padStart(workerDigits, "0") + digits;
 }
 
 /** @returns undefined for a text that is no session id of this pool. */

@@ -7,6 +7,7 @@ import type { Logger } from "../log/index.ts";
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
 import type { NativeIntake } from "../shares/native-intake.ts";
 import type { Shares } from "../shares/shares.ts";
+import { AddressBook } from "./address-book.ts";
 import { Admission, type Guest } from "./admission.ts";
 import { Arrival, type Arrived, type Reception } from "./arrival.ts";
 import { type BanNotice, Bans } from "./bans.ts";
@@ -90,6 +91,8 @@ export interface Stratum {
    * @returns how many are asked.
    */
   drain(elsewhere: Reconnect | undefined, overSeconds: number): number;
+  /** Extranonces came in. @param isExhausted there will be none. */
+  extranoncesArrived(isExhausted: boolean): void;
   /** Keeps a session of the process before for its client. @param keepMs how long it can still be taken up. */
   restore(session: RecordedSession, newestJob: number, keepMs: number): void;
   /** Bans that were decided elsewhere. @returns addresses among them that stand well here. */
@@ -125,6 +128,7 @@ export function createStratum(options: StratumOptions): Stratum {
   const context: SessionContext = {
     ...options,
     counts,
+    addresses: new AddressBook(options.chain),
     extranonces,
     fanOut,
     kept,
@@ -376,6 +380,7 @@ export function createStratum(options: StratumOptions): Stratum {
       drain = new Drain(asked, elsewhere, overSeconds * 1000, clock.monotonicMs());
       return asked.length;
     },
+    extranoncesArrived: (isExhausted) => extranonces.arrived(isExhausted),
     restore({ sessionId, extranonce1, scheme, assignments, lastJobNumber }, newestJob, keepMs) {
       const { difficulties } = context;
       const work = WorkHistory.restored(

@@ -39,6 +39,8 @@ export interface TemplatesEvents {
 
 /** After a failure; a new tip or an answer of the long poll comes in between whenever there is one. */
 const retryMs = 500;
+/** How long the long poll's template on a new tip is waited for before it is asked for. */
+const longPollMs = 100;
 
 /**
  * Follows the nodes' templates: on each new tip a `first` one at once and the `full` one when the node has it, then
@@ -106,8 +108,10 @@ export class Templates extends EventEmitter<TemplatesEvents> {
       });
       if (first !== undefined) this.#publish(first);
     }
-    // The long poll tells of a tip with the template in its hand, unless its node is passed over at this very moment.
+    // The long poll tells of a tip with the template in its hand, unless its node is passed over at this very moment;
+    // whoever else tells of it is a little ahead of the long poll: to ask as well would cost the same work twice.
     if (news.source === "longpoll") this.#schedule(retryMs);
+    else if (this.#current !== undefined) this.#schedule(longPollMs);
     else void this.#ask();
   };
 

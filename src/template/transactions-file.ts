@@ -9,8 +9,8 @@
  * Written under another name and renamed, so a reader sees all of it or nothing, also after kill -9. It is not synced:
  * no job outlives a power cut (kept-jobs.ts), and a block that was found is synced whole, on its own, before anything else happens.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PoolError } from "../errors.ts";
 import type { TemplateTransactions } from "./template.ts";
@@ -23,14 +23,16 @@ const extension = ".txs";
 const temporaryExtension = ".txs-part";
 
 /**
- * Resolves when readers can see the file. Jobs of the template go out after that, never before.
+ * When it returns readers can see the file. Jobs of the template go out after that, never before: in the caller's
+ * thread, since the way through a busy thread pool costs miners tens of milliseconds, and writing a megabyte to the
+ * system's memory one.
  * @throws PoolError TRANSACTIONS_FILE_UNWRITABLE
  */
-export async function writeTransactionsFile(
+export function writeTransactionsFile(
   directory: string,
   templateId: string,
   { count, data }: StoredTransactions,
-): Promise<void> {
+): void {
   const path = transactionsFile(directory, templateId);
   const temporary = join(directory, `${templateId}.${process.pid}${temporaryExtension}`);
   const prefix = Buffer.alloc(prefixLength);
@@ -38,10 +40,10 @@ export async function writeTransactionsFile(
   prefix.writeUInt32LE(count, 8);
   prefix.writeUInt32LE(data.length, 12);
   try {
-    await writeFile(temporary, [prefix, data]);
-    await rename(temporary, path);
+    writeSynchronously(temporary, [prefix, data]);
+    renameSync(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined); // the first failure is the one to tell
+    removeQuietly(temporary); // the first failure is the one to tell
     throw new PoolError(
       "TRANSACTIONS_FILE_UNWRITABLE",
       `Cannot write ${path}: ${(cause as Error).message}.`,
@@ -54,6 +56,24 @@ export async function writeTransactionsFile(
 /** Whether a block of this template can still be completed. */
 export function hasTransactionsFile(directory: string, templateId: string): boolean {
   return existsSync(transactionsFile(directory, templateId));
+}
+
+function writeSynchronously(path: string, parts: readonly Uint8Array[]): void {
+  const descriptor = openSync(path, "w");
+  try {
+    for (const part of parts)
+      for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at, part.length - at);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What is half written is removed by the next pruning.
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Done, RunPlace } from "../../src/journal/run.ts";
 import type { Addon } from "../../src/native/addon.ts";
 import { createShares, type ShareCounters } from "../../src/shares/accept-shares.ts";
 import { createNativeIntake } from "../../src/shares/native-intake.ts";
+import { AddressBook } from "../../src/stratum/address-book.ts";
 import type { Connection } from "../../src/stratum/connection.ts";
 import { DifficultyTable } from "../../src/stratum/difficulty.ts";
 import type { ExtranonceLeases } from "../../src/stratum/extranonce-leases.ts";
@@ -199,7 +200,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   });
   const connection = new RecordedConnection();
   const context: SessionContext = {
-    chain: "regtest",
+    addresses: new AddressBook("regtest"),
     jobs,
     shares,
     intake: options.native ? intake : undefined,

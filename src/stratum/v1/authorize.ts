@@ -1,4 +1,3 @@
-import { parseAddress } from "../../bitcoin/address.ts";
 import { encodeFalse, encodeTrue } from "../../protocol/v1/answer.ts";
 import { decodeAuthorize } from "../../protocol/v1/authorize.ts";
 import type { Line } from "../../protocol/v1/line.ts";
@@ -36,7 +35,7 @@ function admit(session: Session, user: string): Worker | string {
     return `This device (${name}) handles user names of up to ${userNameBytes} bytes; shorten the worker's name.`;
   }
   const { address, worker } = splitUserName(user);
-  const parsed = parseAddress(address, context.chain);
+  const parsed = context.addresses.read(address);
   if (!parsed.ok) return `${parsed.sentence} The user name must be ADDRESS or ADDRESS.worker.`;
   if (workers.size >= context.limits.workersPerConnection)
     return "There are too many workers on this connection.";

@@ -1,8 +1,8 @@
-import type { Chain } from "../../bitcoin/address.ts";
 import type { LiveJob } from "../../jobs/live-jobs.ts";
 import type { Logger } from "../../log/index.ts";
 import type { NativeIntake } from "../../shares/native-intake.ts";
 import type { Shares } from "../../shares/shares.ts";
+import type { AddressBook } from "../address-book.ts";
 import type { ChannelContext } from "../channel.ts";
 import type { ExtranonceLeases } from "../extranonce-leases.ts";
 import type { FanOut } from "../fan-out.ts";
@@ -18,7 +18,7 @@ import type { Session } from "./session.ts";
 
 /** What all sessions of a worker process share. */
 export interface SessionContext extends ChannelContext {
-  readonly chain: Chain;
+  readonly addresses: AddressBook;
   readonly shares: Shares;
   /** Undefined: every line takes the long way. */
   readonly intake: NativeIntake | undefined;

@@ -46,6 +46,8 @@ export class Session implements ConnectionHandler {
   readonly guest: Guest | undefined;
   readonly answers: AnswerQueue;
   readonly workers = new Workers();
+  /** It subscribed, and is answered as soon as there is an extranonce for it. */
+  isWaiting = false;
   /** Set by the subscription. */
   channel: Channel | undefined;
   sessionId = "";

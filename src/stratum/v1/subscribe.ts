@@ -12,17 +12,53 @@ import type { Session } from "./session.ts";
  */
 export function subscribe(session: Session, line: Line): undefined {
   const { agent, sessionId } = decodeSubscribe(line.params);
-  const isFirst = session.channel === undefined;
-  if (agent !== "" || isFirst) session.callItself(agent);
-  const channel = session.channel ?? open(session, sessionId);
-  if (channel === undefined) {
-    session.answers.answer(
-      encodeRefusal(line.idText, "unavailable", "This server is full; use another one."),
-    );
-    session.finish("unavailable");
-    return;
-  }
-  const answer = encodeSubscription(line.idText, {
+  const { idText } = line;
+  if (agent !== "" || session.channel === undefined) session.callItself(agent);
+  if (session.channel !== undefined) return void answer(session, session.channel, idText);
+  const resumed = sessionId === undefined ? undefined : resume(session, sessionId);
+  if (resumed !== undefined) return void answer(session, resumed, idText);
+  const extranonce1 = session.context.extranonces.take();
+  if (extranonce1 === undefined) waitForOne(session, idText);
+  else answer(session, begin(session, extranonce1), idText);
+}
+
+function resume(session: Session, sessionId: string): Channel | undefined {
+  const { kept, recorder, metrics } = session.context;
+  const state = kept.take(sessionId, session.port.scheme);
+  if (state === undefined) return undefined;
+  metrics.sessionResumed();
+  recorder.resumed(sessionId);
+  return session.open(sessionId, state);
+}
+
+function begin(session: Session, extranonce1: number): Channel {
+  const { newSessionId, recorder } = session.context;
+  const sessionId = newSessionId();
+  recorder.opened(sessionId, extranonce1, session.port.scheme);
+  return session.open(sessionId, extranonce1);
+}
+
+/** A rush of connections is ahead of the primary, which hands out extranonces by the block. */
+function waitForOne(session: Session, idText: string): void {
+  if (session.isWaiting)
+    return session.refuseMalformed(idText, "the subscription before is not answered yet");
+  session.isWaiting = true;
+  session.context.extranonces.wait((extranonce1) => {
+    session.isWaiting = false;
+    if (!session.connection.isOpen) {
+      if (extranonce1 !== undefined) session.context.extranonces.giveBack(extranonce1);
+    } else if (extranonce1 === undefined) refuse(session, idText);
+    else answer(session, begin(session, extranonce1), idText);
+  });
+}
+
+function refuse(session: Session, idText: string): void {
+  session.answers.answer(encodeRefusal(idText, "unavailable", "This server is full; use another one."));
+  session.finish("unavailable");
+}
+
+function answer(session: Session, channel: Channel, idText: string): void {
+  const subscription = encodeSubscription(idText, {
     sessionId: session.sessionId,
     extranonce1: channel.extranonce1,
     extranonce2Size: extranonce2Length,
@@ -30,21 +66,5 @@ export function subscribe(session: Session, line: Line): undefined {
   // Before the pool's first job there is none to send: it comes when it is there.
   const work = session.currentWork;
   const sendWork = work !== undefined && (channel.assignment === undefined || channel.canAssign(work));
-  session.answers.answer(sendWork ? answer + session.takeWork(work) : answer);
-}
-
-function open(session: Session, wantedSession: string | undefined): Channel | undefined {
-  const { kept, extranonces, newSessionId, recorder, metrics } = session.context;
-  const { scheme } = session.port;
-  const state = wantedSession === undefined ? undefined : kept.take(wantedSession, scheme);
-  if (state !== undefined) {
-    metrics.sessionResumed();
-    recorder.resumed(wantedSession!);
-    return session.open(wantedSession!, state);
-  }
-  const extranonce1 = extranonces.take();
-  if (extranonce1 === undefined) return undefined;
-  const sessionId = newSessionId();
-  recorder.opened(sessionId, extranonce1, scheme);
-  return session.open(sessionId, extranonce1);
+  session.answers.answer(sendWork ? subscription + session.takeWork(work) : subscription);
 }

@@ -28,7 +28,7 @@ function aFlow({ solo = true, answers = {} as Partial<Record<Shape, unknown>> } 
   const terms = { feeMillionths: 10_000, split };
   const flow = new TemplateFlow({
     feed,
-    writeTransactions: async () => {},
+    writeTransactions: () => {},
     propose: async (hex) => {
       const { coinbase } = readBlock(Buffer.from(hex, "hex"));
       const shape = coinbase.sequence === soloSequence ? "solo" : "pplns";

@@ -439,11 +439,30 @@ test("shares that cannot be made durable are answered unavailable and the connec
   await client.untilEnded();
 });
 
-test("without a free extranonce the subscription is refused as unavailable and the connection ends", async () => {
-  const pool = await aPool({ extranonces: { take: () => undefined, release: () => {} } });
-  const client = await pool.connect();
-  expect((await client.request("mining.subscribe", [])).error[0]).toBe(20);
-  await client.untilEnded();
+test("a subscription waits for the next extranonces, and is refused as unavailable when there will be none", async () => {
+  const free: number[] = [];
+  const pool = await aPool({ extranonces: { take: () => free.shift(), release: () => {} } });
+  const [first, second, third] = await Promise.all([pool.connect(), pool.connect(), pool.connect()]);
+  const [one, two, three] = [first, second, third].map((client) => client.request("mining.subscribe", []));
+  // In the order in which they came in, whatever that was: two get one, the third none.
+  await first.request("mining.ping", []);
+  await second.request("mining.ping", []);
+  await third.request("mining.ping", []);
+  free.push(7, 8);
+  pool.stratum.extranoncesArrived(false);
+  pool.stratum.extranoncesArrived(true);
+  const answers = await Promise.all([one, two, three]);
+  expect(answers.map(({ result }) => result?.[1]).sort()).toEqual(["00000007", "00000008", undefined]);
+  expect(answers.find(({ result }) => result === null).error).toEqual([
+    20,
+    expect.stringMatching(/^unavailable: /),
+    null,
+  ]);
+  await until(() => [first, second, third].filter(({ ended }) => ended).length === 1, {
+    timeoutMs: 5000,
+    what: "the end of the one without",
+    intervalMs: 2,
+  });
 });
 
 test("an extranonce is given back only when nobody comes for its session, and its tip is gone", async () => {
