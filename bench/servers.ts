@@ -118,7 +118,7 @@ export async function buildProgram(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await compileProgram(join(folder, "dist"));
   cpSync(join(projectFolder, "bin"), join(folder, "bin"), { recursive: true });
-  for (const name of ["package.json", "node_modules", "native"]) {
+  for (const name of ["package.json", "node_modules", "native", "config"]) {
     symlinkSync(join(projectFolder, name), join(folder, name));
   }
   return join(folder, "bin/penstock.mjs");
@@ -128,6 +128,8 @@ export async function buildProgram(folder: string): Promise<string> {
 const limitsOfOneAddress = {
   connectionsPerAddress: 100_000,
   newConnectionsPerAddressPerSecond: 100_000,
+  connectionsPerSubnet: 100_000,
+  newConnectionsPerSubnetPerSecond: 100_000,
 };
 
 async function configOf(settings: PoolSettings, port: number, httpPort: number): Promise<unknown> {
