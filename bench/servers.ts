@@ -171,13 +171,15 @@ function linesOf(child: ChildProcess): () => Promise<string> {
 
 async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {
   const deadline = performance.now() + 60_000;
+  let said = "nothing";
   while (performance.now() < deadline && child.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => undefined);
     if (answer?.status === 200) return;
+    said = (await answer?.text()) ?? said;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill("SIGKILL");
-  throw new Error("the pool did not become ready");
+  throw new Error(`the pool did not become ready; it said ${said}`);
 }
 
 async function metric(httpPort: number, name: string, label = ""): Promise<number> {
