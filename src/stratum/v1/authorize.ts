@@ -71,10 +71,11 @@ function begin(session: Session, worker: Worker, password: PasswordOptions, isFi
       start: asked.start ?? wishes.start,
       minimum: asked.minimum ?? wishes.minimum,
     };
-    session.reconsider("start");
-  } else if (isFirst) session.startWhereItWas(worker);
-  // Solo: there was nothing to send before it was known for whom.
-  if (isFirst && session.owesFirstWork) session.sendWork();
+    session.reconsider(asked.fixed === undefined && asked.start === undefined ? "here" : "start");
+  }
+  if (isFirst) session.startWhereItWas(worker);
+  // Solo: there was nothing to send before it was known for whom. And some devices wait for their version mask.
+  if (isFirst && session.owesWorkNow) session.sendWork();
 }
 
 function startFor(session: Session, terahashes: number | undefined): number | undefined {

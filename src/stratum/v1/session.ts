@@ -247,9 +247,9 @@ export class Session implements ConnectionHandler {
       : Math.min(start, this.context.difficulties.network(current.data.bits));
   }
 
-  /** Whether it is subscribed and has no work yet, though there is some. */
-  get owesFirstWork(): boolean {
-    return this.channel !== undefined && this.channel.assignment === undefined;
+  /** Whether work must go out now that it is known for whom: none did before, or the mask must go with it. */
+  get owesWorkNow(): boolean {
+    return this.channel !== undefined && (this.channel.assignment === undefined || this.#isMaskDue);
   }
 
   /** The session can be worked on: it has its channel. */
@@ -289,10 +289,15 @@ export class Session implements ConnectionHandler {
 
   /** Some firmware takes up version rolling only when it is told again; others hang up when that comes too soon. */
   #maskFirst(): string {
-    const isDue = this.profile.versionMaskMessage === "before-first-job" && this.workers.size > 0;
-    if (!isDue || this.#sentMask || this.versionMask === undefined) return "";
+    if (!this.#isMaskDue) return "";
     this.#sentMask = true;
-    return encodeSetVersionMask(this.versionMask);
+    return encodeSetVersionMask(this.versionMask!);
+  }
+
+  get #isMaskDue(): boolean {
+    const { versionMaskMessage } = this.profile;
+    const isWanted = versionMaskMessage === "before-first-job" && this.versionMask !== undefined;
+    return isWanted && !this.#sentMask && this.workers.size > 0;
   }
 
   /** Sends the current job anew, if there is one and it has a name left. */

@@ -38,26 +38,38 @@ function begin(session: Session, extranonce1: number): Channel {
   return session.open(sessionId, extranonce1);
 }
 
-/** A rush of connections is ahead of the primary, which hands out extranonces by the block. */
+/**
+ * A rush of connections is ahead of the primary, which hands out extranonces by the block. What the client asked for
+ * behind it is answered behind it.
+ */
 function waitForOne(session: Session, idText: string): void {
-  if (session.isWaiting)
-    return session.refuseMalformed(idText, "the subscription before is not answered yet");
+  if (session.isWaiting) {
+    session.refuseMalformed(idText, "the subscription before is not answered yet");
+    return;
+  }
   session.isWaiting = true;
-  session.context.extranonces.wait((extranonce1) => {
+  const { extranonces } = session.context;
+  const pending = session.answers.reserve();
+  extranonces.wait((extranonce1) => {
     session.isWaiting = false;
-    if (!session.connection.isOpen) {
-      if (extranonce1 !== undefined) session.context.extranonces.giveBack(extranonce1);
-    } else if (extranonce1 === undefined) refuse(session, idText);
-    else answer(session, begin(session, extranonce1), idText);
+    const { isOpen } = session.connection;
+    if (extranonce1 === undefined) session.answers.settle(pending, refusalOf(idText));
+    else if (isOpen) session.answers.settle(pending, answerOf(session, begin(session, extranonce1), idText));
+    else extranonces.giveBack(extranonce1);
+    if (extranonce1 === undefined) session.finish("unavailable");
+    session.answered();
   });
 }
 
-function refuse(session: Session, idText: string): void {
-  session.answers.answer(encodeRefusal(idText, "unavailable", "This server is full; use another one."));
-  session.finish("unavailable");
+function refusalOf(idText: string): string {
+  return encodeRefusal(idText, "unavailable", "This server is full; use another one.");
 }
 
 function answer(session: Session, channel: Channel, idText: string): void {
+  session.answers.answer(answerOf(session, channel, idText));
+}
+
+function answerOf(session: Session, channel: Channel, idText: string): string {
   const subscription = encodeSubscription(idText, {
     sessionId: session.sessionId,
     extranonce1: channel.extranonce1,
@@ -66,5 +78,5 @@ function answer(session: Session, channel: Channel, idText: string): void {
   // Before the pool's first job there is none to send: it comes when it is there.
   const work = session.currentWork;
   const sendWork = work !== undefined && (channel.assignment === undefined || channel.canAssign(work));
-  session.answers.answer(sendWork ? subscription + session.takeWork(work) : subscription);
+  return sendWork ? subscription + session.takeWork(work) : subscription;
 }
