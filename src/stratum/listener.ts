@@ -32,7 +32,7 @@ export interface Listeners {
 
 export interface ListenOptions {
   readonly addresses: readonly ListenAddress[];
-  /** Undefined: Node opens one socket for each address, in a cluster's worker one that all of them share. */
+  /** Undefined: Node opens one socket for each address, which no other process can share. */
   readonly listenOnSharedPort: ListenOnSharedPort | undefined;
   /** @param index the place of its address in the list. */
   readonly onConnection: (socket: Socket, index: number) => void;
@@ -92,7 +92,7 @@ async function listen(
   const where =
     listenOnSharedPort === undefined
       ? { host: address.host, port: address.port, backlog }
-      : { fd: await openShared(address, listenOnSharedPort), exclusive: true, backlog };
+      : { fd: await openShared(address, listenOnSharedPort), backlog };
   return await new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
     server.listen(where, () => {
