@@ -56,6 +56,7 @@ export class Miner {
   readonly #ids = new Set<string>();
   #read = 0;
   #difficulty = 0;
+  #owesJob = false;
   #newest: SeenJob | undefined;
   #extranonce1 = "";
 
@@ -83,9 +84,15 @@ export class Miner {
     return line;
   }
 
-  /** What a miner makes of a message. @throws Error for a job that no miner could work on. */
+  /** What a miner makes of a message. @throws Error for what some miner breaks at, whatever the dialogue says. */
   take(message: Message): void {
     const { method, params, result } = message;
+    const isAnswer = method === undefined;
+    if (isAnswer && Object.keys(message).join() !== "id,result,error")
+      throw new Error("an answer has id, result and error");
+    if (this.#owesJob && method !== "mining.notify")
+      throw new Error("no job came right behind the difficulty");
+    this.#owesJob = method === "mining.set_difficulty";
     if (method === "mining.set_difficulty") this.#difficulty = params[0];
     else if (method === "mining.notify") this.#takeJob(jobOf(params));
     else if (Array.isArray(result) && Array.isArray(result[0])) this.#takeExtranonce(result[1]);

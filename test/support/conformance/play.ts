@@ -1,10 +1,10 @@
 /** Plays a dialogue against the pool, line by line; the first thing that is not as written ends it. */
-import { parseAddress } from "../../../src/bitcoin/address.ts";
 import { until } from "../deadline.ts";
 import { type Message, RawClient } from "../stratum.ts";
 import { type Dialogue, DialogueError, type Step } from "./dialogue.ts";
-import { jobOf, Miner, type ShareWish, Work } from "./miner.ts";
-import { mismatch, numberOf, parsePattern, substitute, type Variables } from "./pattern.ts";
+import { compareMessage } from "./expectation.ts";
+import { Miner, type ShareWish, Work } from "./miner.ts";
+import { numberOf, substitute, type Variables } from "./pattern.ts";
 import { aConformancePool, type ConformancePool } from "./pool.ts";
 
 export interface Played {
@@ -34,20 +34,6 @@ export async function playDialogue(dialogue: Dialogue, { intake }: { intake: boo
     await pool.close();
   }
 }
-
-/** The contract's own words: reject reasons with their codes. */
-const codes: Readonly<Record<string, number>> = {
-  "job-not-found": 21,
-  stale: 21,
-  duplicate: 22,
-  "low-difficulty": 23,
-  unauthorized: 24,
-  "not-subscribed": 25,
-  malformed: 20,
-  "ntime-out-of-range": 20,
-  "version-bits-not-allowed": 20,
-  unavailable: 20,
-};
 
 const patienceMs = 5_000;
 const shareWishes = new Set(["job", "named", "meets", "misses", "ntime", "bits", "extranonce2", "nonce"]);
@@ -200,79 +186,7 @@ class Stage {
   #compare(miner: Miner, expected: string, line: string): string | undefined {
     const message = JSON.parse(line) as Message;
     miner.take(message);
-    const [word, ...details] = expected.split(" ");
-    switch (word) {
-      case "job":
-        return this.#compareJob(details, message, line);
-      case "difficulty":
-        return this.#match(
-          `{"id":null,"method":"mining.set_difficulty","params":[${details.join(" ")}]}`,
-          message,
-        );
-      case "mask":
-        return this.#match(
-          `{"id":null,"method":"mining.set_version_mask","params":["${details[0]}"]}`,
-          message,
-        );
-      case "ok":
-        return this.#match(`{"id":${details[0]},"result":true,"error":null}`, message);
-      case "result":
-        return this.#match(
-          `{"id":${details[0]},"result":${details.slice(1).join(" ")},"error":null}`,
-          message,
-        );
-      case "refused":
-      case "false": {
-        const [id, reason] = details;
-        const result = word === "false" ? "false" : "null";
-        return this.#match(`{"id":${id},"result":${result},"error":${refusal(reason)}}`, message);
-      }
-      case "subscribed": {
-        const [id, session = "*", extranonce1 = "*"] = details;
-        const names = `[["mining.set_difficulty",${session}],["mining.notify",${session}]]`;
-        return this.#match(`{"id":${id},"result":[${names},${extranonce1},8],"error":null}`, message);
-      }
-      default:
-        return this.#match(expected, message);
-    }
-  }
-
-  #match(pattern: string, message: Message): string | undefined {
-    return mismatch(parsePattern(pattern), message, this.#variables);
-  }
-
-  #compareJob(details: readonly string[], message: Message, line: string): string | undefined {
-    const shape = this.#match(`{"id":null,"method":"mining.notify","params":[…]}`, message);
-    if (shape !== undefined) return shape;
-    const job = jobOf(message.params);
-    for (const detail of details) {
-      const problem = this.#compareJobDetail(detail, job, line);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  }
-
-  #compareJobDetail(detail: string, job: ReturnType<typeof jobOf>, line: string): string | undefined {
-    if (detail === "clean" || detail === "follow") {
-      return job.clean === (detail === "clean") ? undefined : `the job's last parameter is ${job.clean}`;
-    }
-    if (detail.startsWith("$")) return mismatch(parsePattern(detail), job.id, this.#variables);
-    const [, name, relation, value] = /^([a-z0-9]+)(<=|>=|=)(.+)$/.exec(detail) ?? [];
-    if (name === "version") return job.version === value ? undefined : `the job's version is ${job.version}`;
-    if (name === "pays") {
-      const parsed = parseAddress(substitute(value!, this.#variables), "regtest");
-      return parsed.ok && job.coinbase2.includes(Buffer.from(parsed.script).toString("hex"))
-        ? undefined
-        : "the coinbase does not pay that address";
-    }
-    const size = name === undefined ? undefined : sizesOf(job, line)[name];
-    if (size === undefined) throw new Error(`"${detail}" says nothing of a job`);
-    const problem = mismatch(
-      parsePattern(relation === "=" ? value! : `${relation}${value}`),
-      size,
-      this.#variables,
-    );
-    return problem && `the job's ${name} is ${size}, not ${relation}${value}`;
+    return compareMessage(expected, { message, line }, this.#variables);
   }
 
   async #submit(miner: Miner, step: Step): Promise<void> {
@@ -350,25 +264,6 @@ class Stage {
     if (reason !== "" && !closed.includes(`connectionClosed ${reason}`))
       throw new Error(`the pool closed it for another reason: ${closed.at(-1)}`);
   }
-}
-
-function refusal(reason = ""): string {
-  const code = codes[reason];
-  if (code === undefined) throw new Error(`there is no reason "${reason}"`);
-  return `[${code},"${reason}: *",null]`;
-}
-
-const extranonceBytes = 12;
-
-function sizesOf(job: ReturnType<typeof jobOf>, line: string): Readonly<Record<string, number>> {
-  const before = job.coinbase1.length / 2;
-  return {
-    coinbase: before + extranonceBytes + job.coinbase2.length / 2,
-    coinbase1: before,
-    branch: job.branch.length,
-    // With its newline.
-    line: Buffer.byteLength(line) + 1,
-  };
 }
 
 /** floor(2^256 / (floor(0xffff * 2^208 / difficulty) + 1)), for the powers of two that dialogues use. */
