@@ -66,6 +66,8 @@ export class Session implements ConnectionHandler {
   #resumesAtMs = Number.POSITIVE_INFINITY;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
+  /** A job was sent over this connection. */
+  #hasWork = false;
   #askedVersion = false;
   #coinbaseBytes: number | undefined;
   #sentMask = false;
@@ -245,9 +247,9 @@ export class Session implements ConnectionHandler {
       : Math.min(start, this.context.difficulties.network(current.data.bits));
   }
 
-  /** Whether it is subscribed and has no work yet, though there is some. */
+  /** Whether it is subscribed and was sent no work yet; a channel that is taken up again had its on another connection. */
   get owesFirstWork(): boolean {
-    return this.channel !== undefined && this.channel.assignment === undefined;
+    return this.channel !== undefined && !this.#hasWork;
   }
 
   /** The session can be worked on: it has its channel. */
@@ -282,6 +284,7 @@ export class Session implements ConnectionHandler {
     this.context.recorder.assigned(this.sessionId, delivery);
     this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     return this.#maskFirst() + encodeSetDifficulty(difficulty) + this.context.texts.own(work, variant, clean);
   }
 
@@ -317,6 +320,7 @@ export class Session implements ConnectionHandler {
     // What was granted on the tip before may become stale.
     if (channel.sent(work)) this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     fanOut.add(this.connection, shared);
   }
 
