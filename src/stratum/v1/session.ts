@@ -313,7 +313,7 @@ export class Session implements ConnectionHandler {
       this.#owesWork = true;
       return;
     }
-    if (!channel.keepsDifficulty(work)) {
+    if (!this.#hasWork || !channel.keepsDifficulty(work)) {
       this.connection.send(this.takeWork(work));
       return;
     }
