@@ -98,8 +98,7 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     const exits = [...running.values()].map((worker) => exitOf(worker, limitMs));
     broadcast({ type: "stop" });
     // Who was not told to start has nothing to finish, and would not hear that it shall stop.
-    for (const [workerNumber, worker] of running)
-      if (!started.has(workerNumber)) worker.kill("SIGKILL");
+    for (const [workerNumber, worker] of running) if (!started.has(workerNumber)) worker.kill("SIGKILL");
     await Promise.all(exits);
   }
 

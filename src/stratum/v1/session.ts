@@ -68,6 +68,8 @@ export class Session implements ConnectionHandler {
   #resumesAtMs = Number.POSITIVE_INFINITY;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
+  /** A job was sent over this connection. */
+  #hasWork = false;
   #askedVersion = false;
   #coinbaseBytes: number | undefined;
   #sentMask = false;
@@ -247,9 +249,12 @@ export class Session implements ConnectionHandler {
       : Math.min(start, this.context.difficulties.network(current.data.bits));
   }
 
-  /** Whether work must go out now that it is known for whom: none did before, or the mask must go with it. */
+  /**
+   * Whether work must go out now that it is known for whom: none did before (a channel that is taken up again had its on
+   * another connection), or the mask must go with it.
+   */
   get owesWorkNow(): boolean {
-    return this.channel !== undefined && (this.channel.assignment === undefined || this.#isMaskDue);
+    return this.channel !== undefined && (!this.#hasWork || this.#isMaskDue);
   }
 
   /** The session can be worked on: it has its channel. */
@@ -284,6 +289,7 @@ export class Session implements ConnectionHandler {
     this.context.recorder.assigned(this.sessionId, delivery);
     this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     return this.#maskFirst() + encodeSetDifficulty(difficulty) + this.context.texts.own(work, variant, clean);
   }
 
@@ -317,13 +323,14 @@ export class Session implements ConnectionHandler {
       this.#owesWork = true;
       return;
     }
-    if (!channel.keepsDifficulty(work)) {
+    if (!this.#hasWork || !channel.keepsDifficulty(work)) {
       this.connection.send(this.takeWork(work));
       return;
     }
     // What was granted on the tip before may become stale.
     if (channel.sent(work)) this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     fanOut.add(this.connection, shared);
   }
 
