@@ -298,7 +298,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   });
   health.expect(workers);
 
-  function hear(worker: number, message: Exclude<FromWorker, { type: "hello" }>): void {
+  function hear(worker: number, message: Exclude<FromWorker, { type: "hello" | "move" }>): void {
     switch (message.type) {
       case "ready":
         durable(message.committed);

@@ -2,6 +2,7 @@
  * A stratum worker: one process that takes shares from its own connections to its own journal. It is told everything
  * over the process channel and leaves within a second when the channel closes: its primary is gone then.
  */
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { versionRollingMask } from "../bitcoin/header.ts";
 import { openCandidateStore } from "../blocks/index.ts";
@@ -228,6 +229,11 @@ async function serve(
     clock,
     log,
     metrics: stratumMetrics(metrics),
+    onMove: (worker, moved, socket) => {
+      if (process.connected)
+        process.send?.({ type: "move", worker, moved } satisfies FromWorker, socket, () => {});
+      else socket.destroy();
+    },
     onBan: (notice) => send({ type: "banned", notice }),
   });
   await takeUpSessions(await sessionFile.open());
@@ -280,7 +286,7 @@ async function serve(
   }, 1_000);
   extranonces.tick();
 
-  const obey = (message: Instruction) => {
+  const obey = (message: Instruction, handle: unknown) => {
     switch (message.type) {
       case "start":
       case "old-jobs":
@@ -290,6 +296,10 @@ async function serve(
         if (!before.isKnown(message.job)) break;
         stratum.broadcast(jobs.add(message.job));
         served.haveJob();
+        break;
+      case "connection":
+        // The client may have gone on the way.
+        if (handle instanceof Socket) stratum.takeOver(message.moved, handle);
         break;
       case "extranonces":
         extranonces.leased(message.lease);
@@ -411,21 +421,21 @@ interface Inbox {
   readonly oldJobs: Promise<readonly KeptJob[]>;
   readonly keptExtranonces: Promise<readonly number[]>;
   /** Hands over what has come since the start, then everything as it comes. */
-  deliverTo(obey: (message: Instruction) => void): void;
+  deliverTo(obey: (message: Instruction, handle: unknown) => void): void;
 }
 
 /** Keeps what the primary says while this worker is still getting up. */
 function openInbox(): Inbox {
-  const early: Instruction[] = [];
-  let receive = (message: Instruction): void => void early.push(message);
+  const early: [message: Instruction, handle: unknown][] = [];
+  let receive = (message: Instruction, handle: unknown): void => void early.push([message, handle]);
   const start = latch<Start>();
   const oldJobs = latch<readonly KeptJob[]>();
   const keptExtranonces = latch<readonly number[]>();
-  process.on("message", (message: Instruction) => {
+  process.on("message", (message: Instruction, handle: unknown) => {
     if (message.type === "start") start.now(message);
     else if (message.type === "old-jobs") oldJobs.now(message.jobs);
     else if (message.type === "extranonces-kept") keptExtranonces.now(message.firsts);
-    else receive(message);
+    else receive(message, handle);
   });
   return {
     start: start.value,
@@ -433,7 +443,7 @@ function openInbox(): Inbox {
     keptExtranonces: keptExtranonces.value,
     deliverTo(obey) {
       receive = obey;
-      for (const message of early.splice(0)) obey(message);
+      for (const [message, handle] of early.splice(0)) obey(message, handle);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { BlockRecord, Position } from "../journal/record.ts";
 import type { MetricsSnapshot } from "../metrics/index.ts";
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
 import type { BanNotice } from "../stratum/bans.ts";
+import type { MovedConnection } from "../stratum/stratum.ts";
 
 /** Difficulties that workers of miners came to, each by `account.worker`. */
 export type LearnedDifficulties = readonly (readonly [key: string, difficulty: number])[];
@@ -19,6 +20,8 @@ export type ToWorker<Settings = unknown> =
   | { readonly type: "extranonces"; readonly lease: { first: number; count: number } | undefined }
   /** Once: which of the blocks that `extranonces-held` named this worker may hold. */
   | { readonly type: "extranonces-kept"; readonly firsts: readonly number[] }
+  /** A connection that another worker began, with its socket: the client's session is here. */
+  | { readonly type: "connection"; readonly moved: MovedConnection }
   /** Whether miners may be served at all; when not, the worker stops listening so that they fail over. */
   | { readonly type: "serving"; readonly reasons: readonly string[] }
   /** The record of a block whose candidate is on disk but that the journals do not have. */
@@ -61,6 +64,8 @@ export type FromWorker =
       readonly bytes: Uint8Array;
       readonly stored: boolean;
     }
+  /** A connection, with its socket, for the worker that has its session. */
+  | { readonly type: "move"; readonly worker: number; readonly moved: MovedConnection }
   | { readonly type: "banned"; readonly notice: BanNotice }
   /** Miners at this address have their shares accepted here. */
   | { readonly type: "ban-objected"; readonly network: string }

@@ -6,7 +6,9 @@
  *                          └──stop()──► stopping ──exit──► gone
  */
 import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Logger } from "../log/index.ts";
+import { stopReading } from "../stratum/socket-descriptor.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface SupervisorOptions<Settings> {
@@ -18,7 +20,10 @@ export interface SupervisorOptions<Settings> {
   readonly log: Logger;
   /** A worker process exists and takes messages; called again for its replacement. */
   readonly onStarted: (workerNumber: number) => void;
-  readonly onMessage: (workerNumber: number, message: Exclude<FromWorker, { type: "hello" }>) => void;
+  readonly onMessage: (
+    workerNumber: number,
+    message: Exclude<FromWorker, { type: "hello" | "move" }>,
+  ) => void;
   /** The process is gone, whatever it held is free. */
   readonly onGone: (workerNumber: number) => void;
   readonly onRestart: () => void;
@@ -51,8 +56,9 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     // Signals of the terminal reach every process of its group; only the primary acts on them (see pool/worker.ts).
     const worker = fork(options.exec, options.args, { serialization: "advanced" });
     running.set(workerNumber, worker);
-    worker.on("message", (message: FromWorker) => {
+    worker.on("message", (message: FromWorker, handle: unknown) => {
       if (message.type === "hello") greet(workerNumber);
+      else if (message.type === "move") move(message, handle as Socket | undefined);
       else options.onMessage(workerNumber, message);
     });
     worker.on("error", (error) =>
@@ -84,6 +90,16 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     started.add(workerNumber);
     send(workerNumber, { type: "start", workerNumber, settings: options.settings });
     options.onStarted(workerNumber);
+  }
+
+  /** Without its worker a connection is closed: its client comes again, and begins anew. */
+  function move({ worker, moved }: Extract<FromWorker, { type: "move" }>, socket: Socket | undefined): void {
+    // The client was gone before its socket came.
+    if (socket === undefined) return;
+    stopReading(socket);
+    const target = started.has(worker) ? running.get(worker) : undefined;
+    if (target?.connected) target.send({ type: "connection", moved } satisfies ToWorker, socket, () => {});
+    else socket.destroy();
   }
 
   function send(workerNumber: number, message: ToWorker): void {

@@ -2,14 +2,15 @@
  * One peer as lines in and lines out, over TCP or TLS. What it speaks is known before: see arrival.ts.
  *
  *   open ──finish()──► finishing (reads no more, sends what is owed) ──► closed
- *     └──────────────────────── close() ─────────────────────────────────┘
+ *     ├──────────────────────── close() ─────────────────────────────────┘
+ *     └──handOver()──► moving ──► the socket is somebody else's
  */
 import type { Socket } from "node:net";
 import type { Flusher } from "./flusher.ts";
 import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
-import { descriptorOf } from "./socket-descriptor.ts";
-import { type SocketOwner, setOwner } from "./socket-owner.ts";
+import { descriptorOf, stopReading } from "./socket-descriptor.ts";
+import { disown, type SocketOwner, setOwner } from "./socket-owner.ts";
 
 export interface ConnectionLimits {
   readonly lineBytes: number;
@@ -36,6 +37,13 @@ export interface ConnectionHandler {
 export const pauseReasons = { answers: 1, pace: 2, penalty: 4 } as const;
 export type PauseReason = keyof typeof pauseReasons;
 
+interface Moving {
+  readonly unread: Buffer[];
+  readonly taken: (socket: Socket, unread: Buffer) => void;
+}
+
+const newline = Buffer.from("\n");
+
 /** How long the last answers may take to be known and read. */
 const finishMs = 5000;
 
@@ -49,7 +57,8 @@ export class Connection implements SocketOwner, LineReader {
   readonly #limits: ConnectionLimits;
   readonly #lines: LineSplitter;
   #handler: ConnectionHandler | undefined;
-  #state: "open" | "finishing" | "closed" = "open";
+  #state: "open" | "moving" | "finishing" | "closed" = "open";
+  #moving: Moving | undefined;
   #reason: CloseReason = "peer";
   #outgoing = "";
   #pauses = 0;
@@ -168,11 +177,17 @@ export class Connection implements SocketOwner, LineReader {
     this.#socket.destroy();
   }
 
-  /** Gives the socket away: nothing more happens here. Only before anything was sent. */
-  release(): Socket {
-    this.#state = "closed";
-    this.#handler = undefined;
-    return this.#socket;
+  /**
+   * Gives the socket away, as it is, from within `line`: that line, and what has come behind it, goes with it.
+   * @param taken gets the socket as soon as all of that is known.
+   * @returns whether that is possible: not under TLS, nor while something waits to be sent.
+   */
+  handOver(line: Buffer, taken: (socket: Socket, unread: Buffer) => void): boolean {
+    this.flush();
+    if (this.#state !== "open" || this.isEncrypted || this.#socket.writableLength > 0) return false;
+    this.#state = "moving";
+    this.#moving = { unread: [Buffer.from(line), newline], taken };
+    return true;
   }
 
   /** Looks after the deadlines of writing. */
@@ -187,7 +202,8 @@ export class Connection implements SocketOwner, LineReader {
     if (this.#state !== "open") return;
     try {
       const inTime = this.#lines.push(chunk, this);
-      if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
+      if (this.#moving !== undefined) this.#leave(this.#moving);
+      else if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
     } catch (error) {
       this.#handler?.failed(error);
     }
@@ -200,6 +216,19 @@ export class Connection implements SocketOwner, LineReader {
 
   line(bytes: Buffer): void {
     if (this.#state === "open") this.#handler?.line(bytes);
+    else this.#moving?.unread.push(Buffer.from(bytes), newline);
+  }
+
+  #leave({ unread, taken }: Moving): void {
+    const rest = this.#lines.takeRest();
+    this.#state = "closed";
+    this.#moving = undefined;
+    disown(this.#socket);
+    stopReading(this.#socket);
+    // Nothing is left that would close it: whoever has the socket now does.
+    this.#handler?.closed("moved");
+    this.#handler = undefined;
+    taken(this.#socket, Buffer.concat(rest === undefined ? unread : [...unread, rest]));
   }
 
   ended(): void {

@@ -33,7 +33,7 @@ import type { RememberedDifficulties } from "./remembered-difficulties.ts";
 import type { RecordedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
-import { Session } from "./v1/session.ts";
+import { Session, type SessionDraft } from "./v1/session.ts";
 import { WorkHistory } from "./work-history.ts";
 import { WorkTexts } from "./work-texts.ts";
 
@@ -70,11 +70,23 @@ export interface StratumOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: StratumMetrics;
+  /** Sends a connection to the worker process that has its session. @param port the place of its port in the list. */
+  readonly onMove: (worker: number, moved: MovedConnection, socket: Socket) => void;
   /** An address was banned here: the other worker processes should know. */
   readonly onBan: (notice: BanNotice) => void;
 }
 
+/** A connection on its way to another process of this pool; its socket goes beside it. */
+export interface MovedConnection {
+  /** The place of its port in the list. */
+  readonly port: number;
+  readonly unread: Uint8Array;
+  readonly draft: SessionDraft;
+}
+
 export interface Stratum {
+  /** Goes on with a connection that another process began. */
+  takeOver(moved: MovedConnection, socket: Socket): void;
   /** Starts to listen. @throws PoolError naming the address that cannot be had. */
   open(): Promise<void>;
   /** Sends a job, which must be the current one of `jobs`, to everybody. */
@@ -134,6 +146,8 @@ export function createStratum(options: StratumOptions): Stratum {
     fanOut,
     kept,
     newSessionId: () => newSessionId(options.workerNumber),
+    moveTo: (worker, port, socket, unread, draft) =>
+      options.onMove(worker, { port: ports.indexOf(port), unread, draft }, socket),
     difficulties: new DifficultyTable(),
     texts: new WorkTexts(),
     staleGraceMs: options.staleGraceSeconds * 1000,
@@ -222,6 +236,26 @@ export function createStratum(options: StratumOptions): Stratum {
     const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
     sessions.add(session);
     connection.start(session, firstBytes);
+  }
+
+  function takeOver({ port: index, unread, draft }: MovedConnection, socket: Socket): void {
+    const port = ports[index];
+    const { remote, ageMs } = draft;
+    const nowMs = clock.monotonicMs();
+    const refusal = port === undefined || !isServing ? "connections" : admission.enter(remote, nowMs);
+    if (port === undefined || refusal !== undefined) {
+      if (refusal !== undefined) metrics.connectionRefused(refusal);
+      socket.destroy();
+      return;
+    }
+    counts.connections += 1;
+    metrics.connectionOpened();
+    socket.allowHalfOpen = true;
+    const connection = new Connection(socket, remote, flusher, limits);
+    const session = new Session(context, connection, port, admission.guestOf(remote), nowMs - ageMs, leave);
+    session.takeUp(draft);
+    sessions.add(session);
+    connection.start(session, Buffer.from(unread));
   }
 
   function gone(arrival: Arrival, reason: CloseReason): void {
@@ -383,6 +417,7 @@ export function createStratum(options: StratumOptions): Stratum {
       drain = new Drain(asked, elsewhere, overSeconds * 1000, clock.monotonicMs());
       return asked.length;
     },
+    takeOver,
     extranoncesArrived: (isExhausted) => extranonces.arrived(isExhausted),
     restore({ sessionId, extranonce1, scheme, assignments, lastJobNumber }, newestJob, keepMs) {
       const { difficulties } = context;

@@ -181,6 +181,7 @@ export async function aStratum(changes: StratumChanges = {}): Promise<StratumUnd
     log: silentLog,
     metrics,
     onBan: () => {},
+    onMove: (_worker, _moved, socket) => socket.destroy(),
     ...others,
     limits: { ...defaultLimits, sweepSeconds: 0.02, ...changes.limits },
   });

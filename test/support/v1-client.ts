@@ -41,6 +41,7 @@ export class V1Client {
   readonly jobs: V1Job[] = [];
   difficulty = 0;
   extranonce1 = "";
+  sessionId = "";
   closed = false;
   private readonly socket: Socket;
   private rest = "";
@@ -61,16 +62,18 @@ export class V1Client {
     socket.on("close", () => this.end());
   }
 
-  /** Connects, subscribes, authorizes and waits for the first job. */
-  static async start(port: number, user: string): Promise<V1Client> {
+  /** Connects, subscribes, authorizes and waits for the first job. @param sessionId a session to take up. */
+  static async start(port: number, user: string, sessionId?: string): Promise<V1Client> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
     const client = new V1Client(socket, user);
-    const subscribed = await client.request("mining.subscribe", ["penstock-test/1"]);
-    client.extranonce1 = (subscribed.result as [unknown, string, number])[1];
+    const subscribed = await client.request("mining.subscribe", ["penstock-test/1", sessionId ?? null]);
+    const [names, extranonce1] = subscribed.result as [[string, string][], string, number];
+    client.sessionId = names[0]![1];
+    client.extranonce1 = extranonce1;
     const authorized = await client.request("mining.authorize", [user, "x"]);
     if (authorized.result !== true) throw new Error(`not authorized: ${JSON.stringify(authorized.error)}`);
     await client.until(() => client.jobs.length > 0);

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { LiveJob } from "../../jobs/live-jobs.ts";
 import type { Logger } from "../../log/index.ts";
 import type { NativeIntake } from "../../shares/native-intake.ts";
@@ -11,10 +12,11 @@ import type { KeptSessions } from "../kept-sessions.ts";
 import type { StratumLimits } from "../limits.ts";
 import type { StratumMetrics } from "../metrics.ts";
 import type { Offence } from "../penalties.ts";
+import type { Port } from "../port.ts";
 import type { RememberedDifficulties } from "../remembered-difficulties.ts";
 import type { SessionRecorder } from "../session-record.ts";
 import type { WorkTexts } from "../work-texts.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionDraft } from "./session.ts";
 
 /** What all sessions of a worker process share. */
 export interface SessionContext extends ChannelContext {
@@ -29,7 +31,10 @@ export interface SessionContext extends ChannelContext {
   readonly kept: KeptSessions;
   readonly recorder: SessionRecorder;
   readonly remembered: RememberedDifficulties;
+  readonly workerNumber: number;
   readonly newSessionId: () => string;
+  /** Sends a connection to the worker process that has its session. */
+  readonly moveTo: (worker: number, port: Port, socket: Socket, unread: Buffer, draft: SessionDraft) => void;
   /** The job as it is for one account: its block pays it. */
   readonly soloJob: (job: LiveJob, account: string, coinbaseBytes: number) => LiveJob;
   /** All transactions of a job's block but the coinbase, in hex; undefined if they are more than `maxBytes` of text. */

@@ -34,6 +34,14 @@ import { suggestDifficulty, suggestTarget } from "./suggest.ts";
 import { takeVersion } from "./version.ts";
 import { type Worker, Workers } from "./workers.ts";
 
+/** What a session has come to that did not subscribe yet: plain data, since it crosses the process border. */
+export interface SessionDraft {
+  readonly remote: string;
+  readonly ageMs: number;
+  readonly versionMask: number | undefined;
+  readonly wishes: Wishes;
+}
+
 /** The one request that the pool sends is client.get_version; its answer bears this, far from what clients count. */
 const versionRequestId = 2_000_000_001;
 const versionAfterMs = 60_000;
@@ -73,6 +81,9 @@ export class Session implements ConnectionHandler {
   #askedVersion = false;
   #coinbaseBytes: number | undefined;
   #sentMask = false;
+  #hasMoved = false;
+  /** What is being answered. */
+  #line: Buffer | undefined;
 
   constructor(
     context: SessionContext,
@@ -120,14 +131,39 @@ export class Session implements ConnectionHandler {
     this.#lane?.forget();
   }
 
+  /** A connection that another process began. */
+  takeUp({ versionMask, wishes }: SessionDraft): void {
+    this.versionMask = versionMask;
+    this.wishes = wishes;
+    this.#hasMoved = true;
+  }
+
+  /**
+   * Another process of this pool has the session that the client wants to take up: the connection goes there.
+   * @returns whether it does; otherwise it begins anew here.
+   */
+  movesTo(worker: number): boolean {
+    const { clock, moveTo } = this.context;
+    if (this.#hasMoved || this.#line === undefined || this.answers.size > 0 || this.workers.size > 0)
+      return false;
+    const { versionMask, wishes } = this;
+    const { remote } = this.connection;
+    const draft = { remote, versionMask, wishes, ageMs: clock.monotonicMs() - this.#openedMs };
+    return this.connection.handOver(this.#line, (socket, unread) =>
+      moveTo(worker, this.port, socket, unread, draft),
+    );
+  }
+
   line(bytes: Buffer): void {
     // Some clients send empty lines as a sign of life.
     if (isBlank(bytes)) return;
     const line = readLine(bytes, this.context.limits.jsonDepth);
+    this.#line = bytes;
     if (line instanceof Malformed) this.#refuseGarbage(line.idText, line.detail);
     else if (line.method !== undefined) this.#request(line.method, line);
     else if (isAnswer(line)) this.#takeAnswer(line);
     else this.#refuseGarbage(line.idText, "method is missing");
+    this.#line = undefined;
     this.#holdBack();
   }
 

@@ -3,6 +3,7 @@ import { encodeRefusal } from "../../protocol/v1/answer.ts";
 import type { Line } from "../../protocol/v1/line.ts";
 import { decodeSubscribe, encodeSubscription } from "../../protocol/v1/subscribe.ts";
 import type { Channel } from "../channel.ts";
+import { workerOfSession } from "../kept-sessions.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -17,9 +18,16 @@ export function subscribe(session: Session, line: Line): undefined {
   if (session.channel !== undefined) return void answer(session, session.channel, idText);
   const resumed = sessionId === undefined ? undefined : resume(session, sessionId);
   if (resumed !== undefined) return void answer(session, resumed, idText);
+  if (sessionId !== undefined && isElsewhere(session, sessionId)) return;
   const extranonce1 = session.context.extranonces.take();
   if (extranonce1 === undefined) waitForOne(session, idText);
   else answer(session, begin(session, extranonce1), idText);
+}
+
+/** Each worker process knows what was handed in for its own extranonces, and no other does. */
+function isElsewhere(session: Session, sessionId: string): boolean {
+  const worker = workerOfSession(sessionId);
+  return worker !== undefined && worker !== session.context.workerNumber && session.movesTo(worker);
 }
 
 function resume(session: Session, sessionId: string): Channel | undefined {

@@ -165,6 +165,7 @@ export async function aConformancePool({
     log: silentLog,
     metrics,
     onBan: () => {},
+    onMove: (_worker, _moved, socket) => socket.destroy(),
   });
   const feed = aFeed({ clock, settings, spec, transactions: transactions.template, stratum, jobs });
   await stratum.open();
