@@ -15,12 +15,14 @@ import {
   penaltiesTaken,
   proposalResults,
   protocols,
+  shareRefusals,
   shareResults,
   submissionResults,
   tipSources,
 } from "./labels.ts";
 
 const node = { each: "host:port of each node in the configuration" } as const;
+const firmware = { each: "profile of the firmware file" } as const;
 const diskSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ];
@@ -319,8 +321,16 @@ const stratum = {
   firmware: counter({
     name: "penstock_stratum_firmware_total",
     help: "Clients that said what they are, by the firmware profile that it matched.",
-    action: "default in large part: devices that nobody described; see their agents at log level debug.",
-    labels: { firmware: { each: "profile of the firmware file" } },
+    action:
+      "default in large part: devices that nobody described; their agents are in the log at level debug, docs/firmware.md says how to describe them.",
+    labels: { firmware },
+  }),
+  refusedShares: counter({
+    name: "penstock_stratum_refused_shares_total",
+    help: "Refused submissions by the firmware profile of the client and the reason; those of penstock_shares_answered_total, seen by device.",
+    action:
+      "One firmware alone is refused much: its profile or a version of it is wrong. low-difficulty: coinbases are too large for it or it does not follow its difficulty, see the log for client-shares-too-easy; version-bits-not-allowed: its mask; stale: it does not drop old jobs. All of them: see the pool's own links and clock.",
+    labels: { firmware, reason: shareRefusals },
   }),
   penalties: counter({
     name: "penstock_stratum_penalties_total",
