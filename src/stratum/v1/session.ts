@@ -69,6 +69,8 @@ export class Session implements ConnectionHandler {
   #resumesAtMs = Number.POSITIVE_INFINITY;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
+  /** A job was sent on this connection. */
+  #hasWork = false;
   #askedVersion = false;
   #coinbaseBytes: number | undefined;
   #sentMask = false;
@@ -262,9 +264,9 @@ export class Session implements ConnectionHandler {
       : Math.min(start, this.context.difficulties.network(current.data.bits));
   }
 
-  /** Whether it is subscribed and has no work yet, though there is some. */
+  /** Whether it is subscribed and was sent no work yet; what an earlier connection of the session was sent is gone. */
   get owesFirstWork(): boolean {
-    return this.channel !== undefined && this.channel.assignment === undefined;
+    return this.channel !== undefined && !this.#hasWork;
   }
 
   /** The session can be worked on: it has its channel. */
@@ -299,6 +301,7 @@ export class Session implements ConnectionHandler {
     this.context.recorder.assigned(this.sessionId, delivery);
     this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     return this.#maskFirst() + encodeSetDifficulty(difficulty) + this.context.texts.own(work, variant, clean);
   }
 
@@ -327,7 +330,7 @@ export class Session implements ConnectionHandler {
       this.#owesWork = true;
       return;
     }
-    if (!channel.keepsDifficulty(work)) {
+    if (!this.#hasWork || !channel.keepsDifficulty(work)) {
       this.connection.send(this.takeWork(work));
       return;
     }

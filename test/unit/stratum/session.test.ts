@@ -568,3 +568,48 @@ test("an accepted share clears a client of that suspicion; others within a minut
   await sendEasy();
   expect(events("client-shares-too-easy").map(({ level }) => level)).toEqual(["warn", "debug", "warn"]);
 });
+
+test("a solo session that is taken up again has its work with the authorization, though it was sent that job before", async () => {
+  const pool = await aPool({ scheme: "solo" });
+  const before = await pool.connect();
+  const { result } = await before.request("mining.subscribe", []);
+  await before.request("mining.authorize", [user, "x"]);
+  await jobIdAfter(before, 1);
+  before.socket.destroy();
+  await until(() => pool.stratum.kept.size === 1, {
+    timeoutMs: 5000,
+    what: "the session to be kept",
+    intervalMs: 2,
+  });
+
+  const again = await pool.connect();
+  const taken = await again.request("mining.subscribe", ["test/1", result[0][0][1]]);
+  expect(taken.result[1]).toBe(result[1]);
+  expect(again.paramsOf("mining.notify")).toEqual([]);
+  await again.request("mining.authorize", [user, "x"]);
+  const id = await jobIdAfter(again, 1);
+  expect(await accepted(pool, again, submitOf(id))).toBe(true);
+});
+
+test("a session that is taken up before there is a job is told its difficulty with the first", async () => {
+  const pool = await aPool();
+  const before = await pool.connect();
+  const { result } = await before.request("mining.subscribe", []);
+  before.socket.destroy();
+  await until(() => pool.stratum.kept.size === 1, {
+    timeoutMs: 5000,
+    what: "the session to be kept",
+    intervalMs: 2,
+  });
+  pool.jobs.current = undefined;
+
+  const again = await pool.connect();
+  await again.request("mining.subscribe", ["test/1", result[0][0][1]]);
+  pool.broadcast(aJob({ number: 11, bits: hardBits }));
+  await again.untilLines(3);
+  expect(again.messages.map(({ method }) => method)).toEqual([
+    undefined,
+    "mining.set_difficulty",
+    "mining.notify",
+  ]);
+});
