@@ -14,6 +14,8 @@ import { V1Client } from "../support/v1-client.ts";
 
 const wallet = "funds";
 
+type Session = Pick<V1Client, "sessionId" | "extranonce1">;
+
 interface CoinbaseOutput {
   readonly address: string | undefined;
   readonly sats: bigint;
@@ -47,11 +49,15 @@ const witnessBytes = 2 + 1 + 1 + 32;
 async function mine(node: Bitcoind, miner: V1Client): Promise<string> {
   const share = miner.makeBlock();
   expect(await miner.submit(share)).toMatchObject({ result: true });
-  await until(async () => (await node.call("getbestblockhash")) === share.hash, {
+  await untilTip(node, share.hash);
+  return share.hash;
+}
+
+async function untilTip(node: Bitcoind, hash: string): Promise<void> {
+  await until(async () => (await node.call("getbestblockhash")) === hash, {
     timeoutMs: 10_000,
     what: "the node to have the block",
   });
-  return share.hash;
 }
 
 /** Waits until the pool gives this miner work on the node's tip. */
@@ -86,10 +92,8 @@ async function sharesOf(pool: TestPool): Promise<LedgerShare[]> {
   await pool.applied();
   const { stdout, code } = await pool.cli("ledger", "shares");
   expect(code).toBe(0);
-  return stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line));
 }
 
 async function expectRecomputable(pool: TestPool): Promise<void> {
@@ -254,6 +258,23 @@ describe("a solo port beside a PPLNS port, where every share is a block", () => 
     blocks += 1;
   });
 
+  test("a block under a name that was never authorized is no share, and pays the connection's own address all the same", async () => {
+    const address = await newAddress(node);
+    const miner = await soloMiner(address);
+    await onTip(node, miner);
+    const block = miner.makeBlock();
+    const answer = await miner.request("mining.submit", ["somebody-else", ...block.params]);
+    expect(answer.error?.[1]).toMatch(/^unauthorized: /);
+    await untilTip(node, block.hash);
+    const { outputs } = await coinbaseOf(node, block.hash);
+    expect(outputs[0]).toEqual({ address, sats: 5_000_000_000n - feeOf(5_000_000_000n) });
+    soloFees += outputs[1]!.sats;
+    blocks += 1;
+    await untilBlocks(pool, { immature: blocks });
+    expect(await statementOf(pool, address)).toMatchObject([{ kind: "paid", block: block.hash }]);
+    expect((await sharesOf(pool)).filter(({ hash }) => hash === block.hash)).toEqual([]);
+  });
+
   test("a solo block that a longer branch replaces is paid no more, and again when its branch comes back", {
     timeout: 120_000,
   }, async () => {
@@ -293,11 +314,8 @@ describe("a solo port beside a PPLNS port, where every share is a block", () => 
   test("all commands agree on the books: those of solo shares, too", async () => {
     await expectRecomputable(pool);
     const shares = await sharesOf(pool);
-    expect(new Set(shares.filter(({ worker }) => worker === "pplns").map(({ scheme }) => scheme))).toEqual(
-      new Set(["pplns"]),
-    );
-    expect(new Set(shares.filter(({ worker }) => worker === "solo").map(({ scheme }) => scheme))).toEqual(
-      new Set(["solo"]),
+    expect(shares.filter(({ worker, scheme }) => scheme !== (worker === "pplns" ? "pplns" : "solo"))).toEqual(
+      [],
     );
     const { stdout } = await pool.cli("ledger", "balances");
     expect(stdout).toMatch(/paid in the coinbases of \d+ solo blocks: \d+ sat/);
@@ -374,6 +392,19 @@ describe("a pool that mines solo for nothing, with a PPLNS port beside it", () =
     await node?.stop();
   });
 
+  /** The pool has to notice first that the session's connection is gone. */
+  async function resume(user: string, { sessionId, extranonce1 }: Session): Promise<V1Client> {
+    return await until(
+      async () => {
+        const client = await V1Client.start(pool.stratumPort, user, { sessionId });
+        if (client.extranonce1 === extranonce1) return client;
+        client.close();
+        return undefined;
+      },
+      { timeoutMs: 10_000, what: "the session to be taken up again" },
+    );
+  }
+
   test("whatever is killed, each acknowledged share of both ports is in the ledger exactly once, under its scheme", {
     timeout: 240_000,
   }, async () => {
@@ -420,15 +451,7 @@ describe("a pool that mines solo for nothing, with a PPLNS port beside it", () =
     await elsewhere.submit(share);
     elsewhere.close();
 
-    const again = await until(
-      async () => {
-        const client = await V1Client.start(pool.stratumPort, user, { sessionId });
-        if (client.extranonce1 === extranonce1) return client;
-        client.close();
-        return undefined;
-      },
-      { timeoutMs: 10_000, what: "the session to be taken up again" },
-    );
+    const again = await resume(user, { sessionId, extranonce1 });
     expect((await again.submit(share)).error?.[1]).toMatch(/^duplicate: /);
     again.close();
 
@@ -441,21 +464,27 @@ describe("a pool that mines solo for nothing, with a PPLNS port beside it", () =
     const shares = Array.from({ length: 20 }, () => miner.makeShare());
     const { extranonce1, sessionId } = miner;
     miner.close();
-    const thief = await until(
-      async () => {
-        const client = await V1Client.start(pool.stratumPort, `${await newAddress(node)}.thief`, {
-          sessionId,
-        });
-        if (client.extranonce1 === extranonce1) return client;
-        client.close();
-        return undefined;
-      },
-      { timeoutMs: 10_000, what: "the session to be taken up" },
-    );
+    const thief = await resume(`${await newAddress(node)}.thief`, { sessionId, extranonce1 });
     for (const { params } of shares) await thief.request("mining.submit", [thief.user, ...params]);
     thief.close();
     const inLedger = new Set((await sharesOf(pool)).map(({ hash }) => hash));
     expect(shares.filter(({ hash }) => inLedger.has(hash))).toEqual([]);
+  });
+
+  test("a solo share that is late by a restart counts for its miner, once", async () => {
+    const address = await newAddress(node);
+    const miner = await V1Client.start(pool.stratumPort, `${address}.late`);
+    const [known, late] = [miner.makeShare(), miner.makeShare()];
+    expect(await miner.submit(known)).toMatchObject({ result: true });
+    await pool.stop();
+    await pool.start();
+    const again = await resume(miner.user, miner);
+    expect((await again.submit(known)).error?.[1]).toMatch(/^duplicate: /);
+    expect(await again.submit(late)).toMatchObject({ result: true });
+    expect((await again.submit(late)).error?.[1]).toMatch(/^duplicate: /);
+    again.close();
+    const lines = (await sharesOf(pool)).filter(({ worker }) => worker === "late");
+    expect(lines.map(({ hash }) => hash).sort()).toEqual([known.hash, late.hash].sort());
   });
 
   test("without a fee the finder's output is the only one, and the books have nothing of it", {
