@@ -26,6 +26,7 @@ const USAGE = `npm start [-- OPTIONS]
   --data DIR      where everything is kept (default data/demo)
   --host HOST     address that miners connect to (default 0.0.0.0: all of this machine's)
   --port PORT     port for miners (default 3333)
+  --solo PORT     a second port for miners, whose blocks pay their finder (default: none)
   --http PORT     port of /metrics, /livez and /readyz on 127.0.0.1 (default 8080)
   --threads N     threads of the built-in miner (default 1; 0: no miner)
   --hashrate N    its hashes a second, such as 500k or 10M (default 2.5M: a block every two seconds)
@@ -82,6 +83,7 @@ async function runDemo(demo, bitcoin, stop) {
     node,
     poolAddress: addresses.pool,
     stratum: `${options.host}:${options.port}`,
+    solo: options.solo && `${options.host}:${options.solo}`,
     http: `127.0.0.1:${options.http}`,
   });
   stop.throwIfAborted();
@@ -115,6 +117,7 @@ function readOptions(args) {
       data: { type: "string", default: join(projectDir, "data/demo") },
       host: { type: "string", default: "0.0.0.0" },
       port: { type: "string", default: "3333" },
+      solo: { type: "string" },
       http: { type: "string", default: "8080" },
       threads: { type: "string", default: "1" },
       hashrate: { type: "string", default: "2.5M" },
@@ -129,6 +132,7 @@ function readOptions(args) {
     data: resolve(values.data),
     host: values.host,
     port: wholeNumber("--port", values.port, 1, 65_535),
+    solo: values.solo && wholeNumber("--solo", values.solo, 1, 65_535),
     http: wholeNumber("--http", values.http, 1, 65_535),
     threads: wholeNumber("--threads", values.threads, 0, 256),
     hashrate: hashrateOf(values.hashrate),
@@ -169,6 +173,14 @@ async function openFolder(options) {
         print(`… ended the ${part} of a run that was killed`);
     }
     await checkPort({ host: options.host, port: options.port, purpose: "for miners", option: "--port" });
+    if (options.solo) {
+      await checkPort({
+        host: options.host,
+        port: options.solo,
+        purpose: "for solo miners",
+        option: "--solo",
+      });
+    }
     await checkPort({ host: "127.0.0.1", port: options.http, purpose: "for metrics", option: "--http" });
   } catch (error) {
     await forgetMyself("start", folder);
@@ -250,9 +262,9 @@ function showWhereToLook(demo, { bitcoinCli }, addresses) {
   print(`
 Penstock is running: a private signet, one node, one pool${options.threads > 0 ? `, a miner on ${options.threads} thread${options.threads > 1 ? "s" : ""}` : ""}.
 
-  Point a miner at     ${miningUrls(options).join("  or  ")}
+  Point a miner at     ${miningUrls(options.host, options.port).join("  or  ")}
                        user ADDRESS.worker, any password; ADDRESS is of this signet, for example
-                       ${addresses.miner}.mine
+                       ${addresses.miner}.mine${soloLines(options)}
   Or a CPU             npx penstock miner --url stratum+tcp://127.0.0.1:${options.port} --user ${addresses.miner}.cpu
   Point a browser at   http://127.0.0.1:${options.http}/metrics  (also /readyz, /livez)
 
@@ -267,7 +279,14 @@ Penstock is running: a private signet, one node, one pool${options.threads > 0 ?
 `);
 }
 
-function miningUrls({ host, port }) {
+function soloLines({ host, solo }) {
+  if (!solo) return "";
+  return `
+  Mine solo at         ${miningUrls(host, solo).join("  or  ")}
+                       a block pays ADDRESS in its coinbase, less the pool's fee`;
+}
+
+function miningUrls(host, port) {
   if (host !== "0.0.0.0" && host !== "::") return [`stratum+tcp://${host}:${port}`];
   const lan = Object.values(networkInterfaces())
     .flat()

@@ -16,7 +16,7 @@ export function configurationReference(): string {
     `<!-- ${writtenBy} -->`,
     "",
     "One YAML file, `penstock.yaml` unless said otherwise. All settings but `chain`, `nodes` and `pool.address` have a",
-    "default. `penstock config check FILE` names every fault at once, prints the effective settings and who is paid.",
+    "default. `penstock config check FILE` names every fault at once, prints the effective settings, who is paid and what each port is.",
     "[config/penstock.example.yaml](../config/penstock.example.yaml) has every setting with its default.",
     "",
     "- `${NAME}` anywhere in a value is filled in from the environment; a missing variable is a fault. `$${` stands for",

@@ -50,7 +50,7 @@ function parseNetwork(written: unknown): Reading<NetworkAddress> | undefined {
   return good({ address, prefix });
 }
 
-function printNetwork({ address, prefix }: NetworkAddress): string {
+export function printNetwork({ address, prefix }: NetworkAddress): string {
   return prefix === (isIP(address) === 4 ? 32 : 128) ? address : `${address}/${prefix}`;
 }
 

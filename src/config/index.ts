@@ -8,7 +8,7 @@ export {
   workerCount,
 } from "./derive.ts";
 export type { ListenAddress, NetworkAddress } from "./endpoints.ts";
-export { printListen } from "./endpoints.ts";
+export { printListen, printNetwork } from "./endpoints.ts";
 export { type Environment, environmentVariables, processEnvironment, sha256Kernel } from "./environment.ts";
 export { type Fault, faultsText } from "./faults.ts";
 export type { Firmware, FirmwareFile } from "./firmware.ts";

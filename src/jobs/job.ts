@@ -38,3 +38,8 @@ export interface JobData {
 
 export const extranonce1Length = 4;
 export const extranonce2Length = 8;
+
+/** Of the coinbase that a miner puts together, without witness. */
+export function coinbaseLength({ coinbase1, coinbase2 }: Pick<JobData, "coinbase1" | "coinbase2">): number {
+  return coinbase1.length + extranonce1Length + extranonce2Length + coinbase2.length;
+}

@@ -12,7 +12,7 @@
  */
 import type { Output } from "../bitcoin/block.ts";
 import { encodeCoinbase2, soloSequence } from "./coinbase-outputs.ts";
-import { extranonce1Length, extranonce2Length, type JobData } from "./job.ts";
+import { coinbaseLength, type JobData } from "./job.ts";
 import { type RewardSplit, splitReward } from "./reward-split.ts";
 
 export interface SoloTerms {
@@ -45,9 +45,8 @@ export function soloJob(
   terms: SoloTerms,
   maxCoinbaseBytes: number,
 ): JobData {
-  const split = soloCoinbase2(job, payeeScript, terms);
-  const bytes = job.coinbase1.length + extranonce1Length + extranonce2Length + split.length;
-  if (bytes <= maxCoinbaseBytes) return { ...job, coinbase2: split };
+  const split = { ...job, coinbase2: soloCoinbase2(job, payeeScript, terms) };
+  if (coinbaseLength(split) <= maxCoinbaseBytes) return split;
   return { ...job, coinbase2: soloCoinbase2(job, payeeScript, toFirst(terms)) };
 }
 

@@ -15,12 +15,14 @@ import {
   penaltiesTaken,
   proposalResults,
   protocols,
+  shareRefusals,
   shareResults,
   submissionResults,
   tipSources,
 } from "./labels.ts";
 
 const node = { each: "host:port of each node in the configuration" } as const;
+const firmware = { each: "profile of the firmware file" } as const;
 const diskSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ];
@@ -287,7 +289,7 @@ const stratum = {
     name: "penstock_stratum_disconnects_total",
     help: "Connections that ended, by cause.",
     action:
-      "slow-reader and write-timeout: bad links; suspended or unavailable: the pool could not serve, see /readyz.",
+      "slow-reader and write-timeout: bad links; tls-failed, tls-not-offered, proxy-header, http: somebody is at the wrong port, or a port is set up wrongly (`penstock config check` says what each one is); penalty: see penstock_stratum_penalties_total; suspended or unavailable: the pool could not serve, see /readyz.",
     labels: { cause: disconnectCauses },
   }),
   authorized: gauge({
@@ -298,7 +300,8 @@ const stratum = {
   authorizations: counter({
     name: "penstock_stratum_authorizations_total",
     help: "Answers to mining.authorize.",
-    action: "Many refused: a farm mines to a wrong address or one of another chain.",
+    action:
+      "Many refused: a farm mines to a wrong address or one of another chain, or for several over one connection to a solo port.",
     labels: { result: ["true", "false"] },
   }),
   extranoncesOnHand: gauge({
@@ -314,29 +317,41 @@ const stratum = {
   resumed: counter({
     name: "penstock_stratum_resumed_sessions_total",
     help: "Subscriptions that took up an earlier session, with its extranonce and jobs.",
-    action: "Rises steadily: miners lose their connections; see the disconnects' causes and the round trips.",
+    action:
+      "Many at once after a restart is as it should be. Steadily many: miners lose their connections; see the disconnects' causes and the round trips.",
   }),
   firmware: counter({
     name: "penstock_stratum_firmware_total",
     help: "Clients that said what they are, by the firmware profile that it matched.",
-    action: "default in large part: devices that nobody described; see their agents at log level debug.",
-    labels: { firmware: { each: "profile of the firmware file" } },
+    action:
+      "default in large part: devices that nobody described; their agents are in the log at level debug, docs/firmware.md says how to describe them.",
+    labels: { firmware },
+  }),
+  refusedShares: counter({
+    name: "penstock_stratum_refused_shares_total",
+    help: "Refused submissions by the firmware profile of the client and the reason; those of penstock_shares_answered_total, seen by device.",
+    action:
+      "One firmware alone is refused much: its profile or a version of it is wrong. low-difficulty: coinbases are too large for it or it does not follow its difficulty, see the log for client-shares-too-easy; version-bits-not-allowed: its mask; stale: it does not drop old jobs. All of them: see the pool's own links and clock.",
+    labels: { firmware, reason: shareRefusals },
   }),
   penalties: counter({
     name: "penstock_stratum_penalties_total",
     help: "What bad behaviour of connections led to.",
-    action: "ban: an attack, or a broken farm; `penstock bans list` says who, `penstock bans lift` ends it.",
+    action:
+      "warn and slow: broken devices, which the log names at level debug. drop and ban: an attack, a broken farm, or a proxy that all come through (stratum.proxyFrom); `penstock bans list` says who and why, `penstock bans lift` ends it.",
     labels: { taken: penaltiesTaken },
   }),
   bannedAddresses: gauge({
     name: "penstock_stratum_banned_addresses",
     help: "Addresses and networks that are refused now.",
-    action: "See `penstock bans list`.",
+    action:
+      "Many: an attack from many places. An address of your own: see its offence in `penstock bans list`, end it by `penstock bans lift`, exempt it by stratum.limits.neverBanned.",
   }),
   keptSessions: gauge({
     name: "penstock_stratum_kept_sessions",
     help: "Closed sessions that their clients can take up again.",
-    action: "At stratum.limits.resumableSessions: raise it, or shorten stratum.resumeSeconds.",
+    action:
+      "At stratum.limits.resumableSessions in one process: whoever left longest ago starts anew when it comes back; raise it, or shorten stratum.resumeSeconds.",
   }),
   roundTripSeconds: histogram({
     name: "penstock_stratum_round_trip_seconds",
@@ -348,7 +363,8 @@ const stratum = {
   certificateExpiry: gauge({
     name: "penstock_tls_certificate_expiry_seconds",
     help: "When the TLS certificate ends, seconds since 1970; absent without TLS.",
-    action: "Renew it a week before at the latest: the files are read again by themselves.",
+    action:
+      "Renew it a week before at the latest: new files are read by themselves, without a restart. If it does not move then, the log line tls-certificate-refused says why.",
   }),
   malformedLines: counter({
     name: "penstock_stratum_malformed_lines_total",
@@ -363,7 +379,8 @@ const stratum = {
   difficultyChanges: counter({
     name: "penstock_stratum_difficulty_changes_total",
     help: "Connections that were assigned another difficulty than before.",
-    action: "A storm: bounds or shares per minute do not fit the devices.",
+    action:
+      "A storm: stratum.difficulty's bounds or sharesPerMinute do not fit the devices; docs/vardiff.md shows what is usual.",
   }),
   broadcastSeconds: histogram({
     name: "penstock_stratum_job_broadcast_seconds",

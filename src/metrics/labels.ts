@@ -16,6 +16,8 @@ export const shareResults = [
   "unavailable",
 ] as const;
 
+export const shareRefusals = shareResults.filter((result) => result !== "accepted");
+
 /** Whether shares can be made durable: all well, little space left, no more shares taken, a write failed. */
 export const journalStates = ["ok", "alarm", "refusing", "failed"] as const;
 

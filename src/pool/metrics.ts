@@ -51,6 +51,8 @@ export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
       shares.received.inc({ protocol: "v1" });
       shares.answered.inc({ protocol: "v1", result });
     },
+    sharesRefused: (firmware, reason, submissions) =>
+      stratum.refusedShares.inc({ firmware, reason }, submissions),
     malformedLine: () => stratum.malformedLines.inc(),
     penalty: (taken) => stratum.penalties.inc({ taken }),
     sessionFailed: () => stratum.sessionFailures.inc(),

@@ -12,6 +12,7 @@ import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Journal, RunPlace, Scheme } from "../journal/index.ts";
 import type { Addon, Lane, SeenWindow } from "../native/addon.ts";
 import { frameLayout, refusalCodes } from "../native/layout.ts";
+import type { Reason } from "../protocol/reasons.ts";
 import { acceptedTail, refusalTail } from "../protocol/v1/answer.ts";
 import type { JobId } from "../protocol/v1/job-id.ts";
 import type { ShareCounters } from "./accept-shares.ts";
@@ -42,9 +43,18 @@ export interface Run {
   readonly answers: string;
   readonly submissions: number;
   readonly accepted: number;
+  /** The others, by what they were refused for. */
+  readonly refused: readonly Refusals[];
   /** What the accepted ones are credited with, each. */
   readonly assignment: GrantedTarget | undefined;
 }
+
+export interface Refusals {
+  readonly reason: Reason;
+  readonly submissions: number;
+}
+
+const noRefusals: readonly Refusals[] = [];
 
 /** @returns who waits for the commit: to be given if anything was accepted. */
 export type OnRun = (run: Run) => ((durable: boolean) => void) | undefined;
@@ -107,12 +117,13 @@ export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
     const accepted = frame[frameLayout.records]!;
     place.records = accepted;
     place.length = frame[frameLayout.journalBytes]!;
-    const submissions = accepted + countRefusals();
+    const refused = takeRefusals();
+    const submissions = refused.reduce((sum, refusals) => sum + refusals.submissions, accepted);
     if (submissions === 0) return;
     counters.received("v1", submissions);
     const assignment = accepted === 0 ? undefined : current.granted[frame[frameLayout.tag]!];
     const text = answers.toString("latin1", 0, frame[frameLayout.answerBytes]);
-    const settle = onRun({ answers: text, submissions, accepted, assignment });
+    const settle = onRun({ answers: text, submissions, accepted, refused, assignment });
     if (assignment === undefined) return;
     const { work } = assignment.target;
     place.done = (durable) => {
@@ -122,16 +133,18 @@ export function createNativeIntake(options: NativeIntakeOptions): NativeIntake {
     };
   }
 
-  function countRefusals(): number {
-    let refusals = 0;
+  /** Where there are none, which is nearly always, nothing is made. */
+  function takeRefusals(): readonly Refusals[] {
+    let refused: Refusals[] | undefined;
     for (let code = 1; code < refusalCodes.length; code++) {
-      const count = frame[frameLayout.refused + code]!;
-      if (count === 0) continue;
-      refusals += count;
-      const refusal = refusalCodes[code]!;
-      counters.answered("v1", reasonOfRefusal(refusal), count);
+      const submissions = frame[frameLayout.refused + code]!;
+      if (submissions === 0) continue;
+      const reason = reasonOfRefusal(refusalCodes[code]!);
+      counters.answered("v1", reason, submissions);
+      refused ??= [];
+      refused.push({ reason, submissions });
     }
-    return refusals;
+    return refused ?? noRefusals;
   }
 
   function take(lane: typeof current, input: Uint8Array, from: number, receiver: OnRun): number {

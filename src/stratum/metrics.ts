@@ -49,6 +49,8 @@ export interface StratumMetrics {
   authorizeAnswered(result: "true" | "false"): void;
   /** A submission refused before it could be judged; those that are judged are counted by shares/. */
   submissionRefused(reason: Reason): void;
+  /** Submissions of clients of one firmware profile were refused, whoever judged them. */
+  sharesRefused(firmware: string, reason: Reason, submissions: number): void;
   malformedLine(): void;
   penalty(taken: PenaltyTaken): void;
   /** An exception in one session: a bug, contained. */

@@ -2,6 +2,7 @@ import { BlockList, isIPv6, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
+import { coinbaseLength } from "../jobs/job.ts";
 import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
@@ -123,6 +124,8 @@ export interface Stratum {
 const sweepSlice = 500;
 /** Every so many sweeps each connection's round-trip time is asked for. */
 const roundTripSweeps = 10;
+/** Clients that can earn nothing are warned of once in so long, and otherwise seen at level debug. */
+const reportEveryMs = 60_000;
 
 /** The Stratum ports of one worker process. */
 export function createStratum(options: StratumOptions): Stratum {
@@ -170,6 +173,7 @@ export function createStratum(options: StratumOptions): Stratum {
         penalties.refused(session.connection, session.guest, submissions, clock.monotonicMs()),
         "refused-flood",
       ),
+    allTooEasy: reportTooEasy,
     accepted: (session) => penalties.accepted(session.connection, session.guest, clock.monotonicMs()),
   };
   const bans = new Bans(limits.banSeconds * 1000);
@@ -194,6 +198,7 @@ export function createStratum(options: StratumOptions): Stratum {
   let sweeps = 0;
   let isSweeping = false;
   let isServing = false;
+  let quietUntilMs = Number.NEGATIVE_INFINITY;
   let drain: Drain | undefined;
   let whenEmpty: (() => void)[] = [];
 
@@ -307,6 +312,28 @@ export function createStratum(options: StratumOptions): Stratum {
         session.finish("penalty");
         break;
     }
+  }
+
+  /** A farm of such devices is one line a minute; the metric of refused shares has how many there are. */
+  function reportTooEasy(session: Session): void {
+    const { connection, agent, profile, channel } = session;
+    const work = session.currentWork?.data;
+    const nowMs = clock.monotonicMs();
+    const level = nowMs >= quietUntilMs ? "warn" : "debug";
+    if (level === "warn") quietUntilMs = nowMs + reportEveryMs;
+    log[level](
+      {
+        event: "client-shares-too-easy",
+        remote: connection.remote,
+        agent,
+        firmware: profile.name,
+        coinbaseBytes: work && coinbaseLength(work),
+        difficulty: channel?.assignment?.difficulty,
+      },
+      "not one of a client's first shares meets its difficulty: its device may cut coinbases that are too large for it " +
+        "(a shorter pool.split makes them smaller; for solo work, fewer coinbaseBytes in its firmware profile), or it does " +
+        "not follow its difficulty",
+    );
   }
 
   function ban({ network }: Guest, offence: Offence): void {

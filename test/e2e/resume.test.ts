@@ -41,12 +41,12 @@ test("whichever process a client comes back to, it goes on with its session, and
   for (let round = 0; round < 20; round++) {
     const late = client.makeShare();
     const early = client.makeShare();
-    expect((await client.submit(early)).result).toBe(true);
+    expect((await client.submit(early)).error).toBe(null);
     await ended(client);
-    client = await V1Client.start(pool.stratumPort, user, sessionId);
+    client = await V1Client.start(pool.stratumPort, user, { sessionId });
     expect([client.sessionId, client.extranonce1]).toEqual([sessionId, extranonce1]);
     expect((await client.submit(early)).error?.[1]).toMatch(/^duplicate: /);
-    expect((await client.submit(late)).result).toBe(true);
+    expect((await client.submit(late)).error).toBe(null);
     expect((await client.submit(late)).error?.[1]).toMatch(/^duplicate: /);
   }
   client.close();
@@ -58,7 +58,7 @@ test("whichever process a client comes back to, it goes on with its session, and
 test("what comes with the subscription in one packet goes with it to the other process", async () => {
   const first = await V1Client.start(pool.stratumPort, user);
   await ended(first);
-  const again = await V1Client.start(pool.stratumPort, user, first.sessionId);
+  const again = await V1Client.start(pool.stratumPort, user, { sessionId: first.sessionId });
   const answers = await Promise.all([
     again.request("mining.extranonce.subscribe", []),
     again.request("mining.ping", []),
@@ -69,7 +69,7 @@ test("what comes with the subscription in one packet goes with it to the other p
 
 test("never while it lives: a second client of the same session begins anew", async () => {
   const first = await V1Client.start(pool.stratumPort, user);
-  const second = await V1Client.start(pool.stratumPort, user, first.sessionId);
+  const second = await V1Client.start(pool.stratumPort, user, { sessionId: first.sessionId });
   expect(second.extranonce1).not.toBe(first.extranonce1);
   expect(second.sessionId).not.toBe(first.sessionId);
   first.close();
@@ -94,7 +94,7 @@ test.each(["everything", "cleanly"] as const)(
       await pool.kill("everything");
     } else await pool.stop();
     await pool.start();
-    const again = await V1Client.start(pool.stratumPort, user, sessionId);
+    const again = await V1Client.start(pool.stratumPort, user, { sessionId });
     expect([again.sessionId, again.extranonce1]).toEqual([sessionId, extranonce1]);
     expect((await again.submit(acknowledged)).error?.[1]).toMatch(/^duplicate: /);
     expect((await again.submit(late)).result).toBe(true);

@@ -6,15 +6,17 @@ import { projectDir } from "../support/checkout.ts";
 import { freePorts } from "../support/ports.ts";
 import { launch, type Running } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { V1Client } from "../support/v1-client.ts";
 
 const blockLine = /mining block (\d+) · (\d+) shares accepted, 0 refused · ([1-9]\d*) blocks/;
 
 test("npm start shows a pool at work, stops on Ctrl-C in order, goes on where it stopped, and survives its own death", async () => {
   const folder = await temporaryFolder("demo");
   onTestFinished(folder.remove);
-  const [port, http] = await freePorts(2);
-  const start = () => {
-    const options = ["--data", folder.path, "--host", "127.0.0.1", "--port", `${port}`, "--http", `${http}`];
+  const [port, http, solo] = await freePorts(3);
+  const start = (...more: string[]) => {
+    const ports = ["--port", `${port}`, "--http", `${http}`, ...more];
+    const options = ["--data", folder.path, "--host", "127.0.0.1", ...ports];
     const demo = launch({
       name: "npm start",
       file: process.execPath,
@@ -49,9 +51,13 @@ test("npm start shows a pool at work, stops on Ctrl-C in order, goes on where it
   await again.kill();
   expect(await processesOf(folder.path)).not.toEqual([]);
 
-  const third = start();
+  const third = start("--solo", `${solo}`);
   await third.waitForLine(/ended the pool of a run that was killed/, 60_000);
   await third.waitForLine(/first share accepted/, 90_000);
+  expect(await third.waitForLine(/Mine solo at/)).toContain(`stratum+tcp://127.0.0.1:${solo}`);
+  const address = (await third.waitForLine(/^ +tb1\w+\.mine/)).trim().split(".")[0];
+  const soloMiner = await V1Client.start(solo!, `${address}.solo`);
+  soloMiner.close();
   const balances = await penstock(folder.path, "ledger", "balances");
   expect(balances).toMatch(/rewards of \d+ blocks/);
   await third.stop("SIGTERM", 60_000);

@@ -100,6 +100,7 @@ describe("a port that is taken is named before anything starts", () => {
   test.each([
     ["--port", "for miners", "0.0.0.0"],
     ["--http", "for metrics", "127.0.0.1"],
+    ["--solo", "for solo miners", "127.0.0.1"],
   ])("%s", async (option, purpose, host) => {
     const folder = await temporaryFolder("demo");
     onTestFinished(folder.remove);

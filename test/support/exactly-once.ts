@@ -8,7 +8,7 @@ import type { TestPool } from "./pool.ts";
  */
 export async function expectExactlyOnce(
   pool: TestPool,
-  miners: TestMiners,
+  miners: Pick<TestMiners, "acknowledged" | "submitted">,
 ): Promise<ReadonlyMap<string, LedgerShare>> {
   await pool.applied();
   const { stdout, code } = await pool.cli("ledger", "shares");

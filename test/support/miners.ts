@@ -10,6 +10,7 @@ export interface LedgerShare {
   readonly work: string;
   readonly protocol: string;
   readonly block: boolean;
+  readonly scheme: "pplns" | "solo";
   readonly node: string;
   readonly epoch: number;
   readonly sequence: number;

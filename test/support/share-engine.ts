@@ -156,6 +156,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
     offended: () => {},
     requested: () => {},
     refused: () => {},
+    allTooEasy: () => count("all too easy", 1),
     accepted: () => {},
     difficulties: new DifficultyTable(),
     texts: new WorkTexts(),
@@ -165,7 +166,10 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
     limits: { ...defaultLimits, pendingAnswers: 64 },
     clock,
     log: silentLog,
-    metrics: new RecordedMetrics(),
+    metrics: Object.assign(new RecordedMetrics(), {
+      sharesRefused: (firmware: string, reason: string, submissions: number) =>
+        count(`refused ${firmware} ${reason}`, submissions),
+    }),
     counts: { connections: 0, subscribed: 0, workers: 0 },
   };
   const port: Port = {

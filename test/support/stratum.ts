@@ -91,6 +91,8 @@ export class RecordedMetrics implements StratumMetrics {
   roundTrip = () => {};
   authorizeAnswered = (result: string) => this.#note("authorizeAnswered", result);
   submissionRefused = (reason: string) => this.#note("submissionRefused", reason);
+  sharesRefused = (firmware: string, reason: string, submissions: number) =>
+    this.#note("sharesRefused", firmware, reason, String(submissions));
   malformedLine = () => this.#note("malformedLine");
   sessionFailed = () => this.#note("sessionFailed");
   difficultyChanged = () => this.#note("difficultyChanged");

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { displayHash, sha256d } from "../../src/bitcoin/hash.ts";
-import { type Target, targetFromDifficulty } from "../../src/bitcoin/target.ts";
+import { type Target, targetFromBits, targetFromDifficulty } from "../../src/bitcoin/target.ts";
 import { loadAddon } from "../../src/native/index.ts";
 
 /** One share as a client made it. */
@@ -30,6 +30,12 @@ export interface V1Job {
   readonly clean: boolean;
 }
 
+export interface Subscription {
+  readonly agent?: string;
+  /** Of an earlier connection's session. */
+  readonly sessionId?: string;
+}
+
 const addon = loadAddon();
 
 /**
@@ -37,10 +43,12 @@ const addon = loadAddon();
  * pool makes of it must agree. Every request has a promise of its answer, which rejects when the connection ends first.
  */
 export class V1Client {
-  readonly user: string;
+  /** The name that was authorized last. */
+  user = "";
   readonly jobs: V1Job[] = [];
   difficulty = 0;
   extranonce1 = "";
+  /** What it may be taken up again by. */
   sessionId = "";
   closed = false;
   private readonly socket: Socket;
@@ -53,31 +61,44 @@ export class V1Client {
   >();
   private readonly watchers = new Set<() => void>();
 
-  private constructor(socket: Socket, user: string) {
+  private constructor(socket: Socket) {
     this.socket = socket;
-    this.user = user;
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => this.read(chunk));
     socket.on("error", () => {});
     socket.on("close", () => this.end());
   }
 
-  /** Connects, subscribes, authorizes and waits for the first job. @param sessionId a session to take up. */
-  static async start(port: number, user: string, sessionId?: string): Promise<V1Client> {
+  /** Connects, subscribes, authorizes and waits for the first job. */
+  static async start(port: number, user: string, subscription?: Subscription): Promise<V1Client> {
+    const client = await V1Client.connect(port, subscription);
+    const authorized = await client.authorize(user);
+    if (authorized.result !== true) throw new Error(`not authorized: ${JSON.stringify(authorized.error)}`);
+    await client.until(() => client.jobs.length > 0);
+    return client;
+  }
+
+  /** Connects and subscribes. */
+  static async connect(port: number, { agent, sessionId }: Subscription = {}): Promise<V1Client> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
-    const client = new V1Client(socket, user);
-    const subscribed = await client.request("mining.subscribe", ["penstock-test/1", sessionId ?? null]);
-    const [names, extranonce1] = subscribed.result as [[string, string][], string, number];
-    client.sessionId = names[0]![1];
+    const client = new V1Client(socket);
+    const subscribed = await client.request("mining.subscribe", [
+      agent ?? "penstock-test/1",
+      ...(sessionId === undefined ? [] : [sessionId]),
+    ]);
+    const [subscriptions, extranonce1] = subscribed.result as [[string, string][], string, number];
+    client.sessionId = subscriptions[0]![1];
     client.extranonce1 = extranonce1;
-    const authorized = await client.request("mining.authorize", [user, "x"]);
-    if (authorized.result !== true) throw new Error(`not authorized: ${JSON.stringify(authorized.error)}`);
-    await client.until(() => client.jobs.length > 0);
     return client;
+  }
+
+  authorize(user: string): Promise<V1Answer> {
+    this.user = user;
+    return this.request("mining.authorize", [user, "x"]);
   }
 
   get job(): V1Job {
@@ -108,8 +129,7 @@ export class V1Client {
   }
 
   /** Makes a share of the newest job that meets the difficulty last assigned. Each call gives a new one. */
-  makeShare(job = this.job): MadeShare {
-    const target = targetFromDifficulty(this.difficulty);
+  makeShare(job = this.job, target = targetFromDifficulty(this.difficulty)): MadeShare {
     for (;;) {
       const extranonce2 = (this.extranonce2++).toString(16).padStart(16, "0");
       const header = headerOf(job, this.extranonce1, extranonce2);
@@ -119,6 +139,11 @@ export class V1Client {
       const params = [job.id, extranonce2, job.time, nonce.toString(16).padStart(8, "0")] as const;
       return { hash: displayHash(sha256d(header)), target, user: this.user, params };
     }
+  }
+
+  /** Makes a share that meets the network's target: a block. */
+  makeBlock(): MadeShare {
+    return this.makeShare(this.job, targetFromBits(Number.parseInt(this.job.bits, 16)));
   }
 
   submit(share: MadeShare): Promise<V1Answer> {

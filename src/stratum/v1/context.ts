@@ -51,6 +51,8 @@ export interface SessionContext extends ChannelContext {
   requested(session: Session): void;
   /** So many submissions in a row were refused. */
   refused(session: Session, submissions: number): void;
+  /** All shares that the client sent so far are too easy by far: whoever looks after it should know. */
+  allTooEasy(session: Session): void;
   /** Shares became durable: they speak for their address. */
   accepted(session: Session): void;
 }

@@ -3,6 +3,7 @@
  * they share, and when work is sent.
  */
 import type { LiveJob } from "../../jobs/live-jobs.ts";
+import type { Reason } from "../../protocol/reasons.ts";
 import { encodeMethodNotFound, encodeRefusal, encodeTrue } from "../../protocol/v1/answer.ts";
 import { encodeGetVersion } from "../../protocol/v1/get-version.ts";
 import type { Line } from "../../protocol/v1/line.ts";
@@ -45,6 +46,8 @@ export interface SessionDraft {
 /** The one request that the pool sends is client.get_version; its answer bears this, far from what clients count. */
 const versionRequestId = 2_000_000_001;
 const versionAfterMs = 60_000;
+/** A client whose first shares, so many, are all too easy hashes something else than it was given. */
+const tellingShares = 50;
 
 export class Session implements ConnectionHandler {
   readonly context: SessionContext;
@@ -84,6 +87,8 @@ export class Session implements ConnectionHandler {
   #hasMoved = false;
   /** What is being answered. */
   #line: Buffer | undefined;
+  /** Shares refused as too easy before any was accepted. */
+  #tooEasyFromTheFirst = 0;
 
   constructor(
     context: SessionContext,
@@ -247,8 +252,20 @@ export class Session implements ConnectionHandler {
     if (this.answers.size === 0) this.connection.end();
   }
 
+  sharesRefused(reason: Reason, submissions: number): void {
+    this.context.metrics.sharesRefused(this.profile.name, reason, submissions);
+    if (reason === "low-difficulty") this.#sharesTooEasy(submissions);
+  }
+
+  #sharesTooEasy(submissions: number): void {
+    const before = this.#tooEasyFromTheFirst;
+    this.#tooEasyFromTheFirst += submissions;
+    if (before < tellingShares && this.#tooEasyFromTheFirst >= tellingShares) this.context.allTooEasy(this);
+  }
+
   /** @param difficulty of all shares together. */
   sharesAccepted(difficulty: number): void {
+    this.#tooEasyFromTheFirst = tellingShares;
     this.channel?.count(difficulty);
     this.context.accepted(this);
   }

@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { decodeRecord, TargetCache } from "../../../src/journal/codec.ts";
 import { formatVersion } from "../../../src/journal/format.ts";
-import type { Scheme } from "../../../src/journal/record.ts";
 import { loadAddon } from "../../../src/native/index.ts";
 import { aClock } from "../../support/clock.ts";
 import { aJob } from "../../support/jobs.ts";
-import { aShareEngine, type ShareEngine } from "../../support/share-engine.ts";
+import { aShareEngine, type ShareEngine, type ShareEngineOptions } from "../../support/share-engine.ts";
 import { anAddress, hardBits } from "../../support/stratum.ts";
 import { currentBinding } from "../native/binding.ts";
 
@@ -16,7 +15,7 @@ const clock = aClock();
 const difficulty = 2.3284e-10;
 let extranonce2 = 0;
 
-function anEngine(changes: { native?: boolean; batchBytes?: number; scheme?: Scheme } = {}): ShareEngine {
+function anEngine(changes: Partial<ShareEngineOptions> = {}): ShareEngine {
   const engine = aShareEngine({ addon, clock, difficulty, native: true, ...changes });
   engine.addJob(job(1, 1));
   engine.receive(
@@ -113,6 +112,32 @@ test("a new tip, another user and an unusual line each go the long way first", (
   expect(engine.takeSent().match(/"result":true/g)).toHaveLength(5);
   expect(engine.counted.get("unauthorized v1")).toBe(1);
 });
+
+test("refusals in native code are counted by firmware and reason as on the long way, beside accepted shares and alone", () => {
+  const engine = anEngine();
+  const first = submit(3);
+  engine.receive(Buffer.from(first));
+  engine.receive(Buffer.from(first + submit(4) + first));
+  expect(engine.native).toBe(3);
+  expect(engine.counted.get("refused default duplicate")).toBe(2);
+  engine.receive(Buffer.from(first));
+  expect(engine.counted.get("refused default duplicate")).toBe(3);
+  expect(engine.counted.get("duplicate v1")).toBe(3);
+});
+
+test.each([true, false])(
+  "fifty shares that are too easy, before any is accepted, are told of once (native: %s)",
+  (native) => {
+    const engine = anEngine({ native, difficulty: 1e9 });
+    engine.receive(Buffer.from(submit(3)));
+    engine.receive(Buffer.from(Array.from({ length: 48 }, () => submit(4)).join("")));
+    expect(engine.counted.get("all too easy")).toBeUndefined();
+    engine.receive(Buffer.from(Array.from({ length: 60 }, () => submit(4)).join("")));
+    expect(engine.counted.get("all too easy")).toBe(1);
+    expect(engine.counted.get("refused default low-difficulty")).toBe(109);
+    expect(engine.native).toBe(native ? 108 : 0);
+  },
+);
 
 test("a read that does not fit one commit is taken as far as there is room, and the first beyond ends it", () => {
   const engine = anEngine({ batchBytes: 3_000 });

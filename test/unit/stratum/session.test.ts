@@ -1,7 +1,9 @@
 import { afterEach, expect, test } from "vitest";
 import { targetFromBits, targetFromDifficulty } from "../../../src/bitcoin/target.ts";
+import { coinbaseLength } from "../../../src/jobs/job.ts";
 import { networkDifficulty } from "../../../src/stratum/difficulty.ts";
 import { until } from "../../support/deadline.ts";
+import { aFirmware } from "../../support/firmware.ts";
 import { aJob, regtestBits } from "../../support/jobs.ts";
 import {
   anAddress,
@@ -11,6 +13,7 @@ import {
   type StratumChanges,
   type StratumUnderTest,
 } from "../../support/stratum.ts";
+import { recordingLog } from "../node/recording-log.ts";
 
 const opened: StratumUnderTest[] = [];
 
@@ -522,4 +525,115 @@ test("without vardiff the difficulty stays where it was started, as an exact dou
   await jobIdAfter(client, 2);
   expect(client.received).toContain('"params":[1e-9]');
   expect(client.paramsOf("mining.set_difficulty")).toEqual([[1e-9]]);
+});
+
+test("refused submissions are counted by the firmware of their client and their reason, whoever refused them", async () => {
+  const pool = await aPool({ firmware: [aFirmware({ name: "tested", agents: ["test/*"] })] });
+  pool.shares.verdict = "low-difficulty";
+  const client = await pool.connect();
+  await client.request("mining.submit", submitOf(job10));
+  await client.join();
+  await client.request("mining.submit", submitOf("00000000ff00"));
+  await client.request("mining.submit", submitOf(job10));
+  await client.request("mining.submit", submitOf(job10, { 4: "not hex" }));
+  await client.request("mining.submit", submitOf(job10, { 0: "nobody" }));
+  expect(pool.metrics.events.filter((event) => event.startsWith("sharesRefused"))).toEqual([
+    "sharesRefused default not-subscribed 1",
+    "sharesRefused tested job-not-found 1",
+    "sharesRefused tested low-difficulty 1",
+    "sharesRefused tested malformed 1",
+    "sharesRefused tested unauthorized 1",
+  ]);
+});
+
+test("a client whose first fifty shares are all too easy is one warning that names it, its firmware and the cause", async () => {
+  const { log, events } = recordingLog();
+  const pool = await aPool({ log, firmware: [aFirmware({ name: "cutter", agents: ["test/*"] })] });
+  pool.shares.verdict = "low-difficulty";
+  const client = await pool.connect();
+  await client.join();
+  for (let share = 0; share < 49; share++) await client.request("mining.submit", submitOf(job10));
+  expect(events("client-shares-too-easy")).toEqual([]);
+  // Neither a stale share nor more of the same make another line of it.
+  await client.request("mining.submit", submitOf("00000000ff00"));
+  for (let share = 0; share < 60; share++) await client.request("mining.submit", submitOf(job10));
+  expect(events("client-shares-too-easy")).toMatchObject([
+    {
+      level: "warn",
+      agent: "test/1",
+      firmware: "cutter",
+      difficulty: 1024,
+      coinbaseBytes: coinbaseLength(pool.jobs.current!.data),
+      sentence: expect.stringMatching(/cut coinbases that are too large/),
+    },
+  ]);
+});
+
+test("an accepted share clears a client of that suspicion; others within a minute are seen at level debug", async () => {
+  const { log, events } = recordingLog();
+  const pool = await aPool({ log });
+  const sendEasy = async () => {
+    const client = await pool.connect();
+    await client.join();
+    pool.shares.verdict = "low-difficulty";
+    for (let share = 0; share < 50; share++) await client.request("mining.submit", submitOf(job10));
+  };
+  const honest = await pool.connect();
+  await honest.join();
+  pool.shares.verdict = "accepted";
+  await honest.request("mining.submit", submitOf(job10));
+  pool.shares.verdict = "low-difficulty";
+  for (let share = 0; share < 50; share++) await honest.request("mining.submit", submitOf(job10));
+  expect(events("client-shares-too-easy")).toEqual([]);
+
+  await sendEasy();
+  await sendEasy();
+  pool.clock.advance(60_000);
+  await sendEasy();
+  expect(events("client-shares-too-easy").map(({ level }) => level)).toEqual(["warn", "debug", "warn"]);
+});
+
+test("a solo session that is taken up again has its work with the authorization, though it was sent that job before", async () => {
+  const pool = await aPool({ scheme: "solo" });
+  const before = await pool.connect();
+  const { result } = await before.request("mining.subscribe", []);
+  await before.request("mining.authorize", [user, "x"]);
+  await jobIdAfter(before, 1);
+  before.socket.destroy();
+  await until(() => pool.stratum.kept.size === 1, {
+    timeoutMs: 5000,
+    what: "the session to be kept",
+    intervalMs: 2,
+  });
+
+  const again = await pool.connect();
+  const taken = await again.request("mining.subscribe", ["test/1", result[0][0][1]]);
+  expect(taken.result[1]).toBe(result[1]);
+  expect(again.paramsOf("mining.notify")).toEqual([]);
+  await again.request("mining.authorize", [user, "x"]);
+  const id = await jobIdAfter(again, 1);
+  expect(await accepted(pool, again, submitOf(id))).toBe(true);
+});
+
+test("a session that is taken up before there is a job is told its difficulty with the first", async () => {
+  const pool = await aPool();
+  const before = await pool.connect();
+  const { result } = await before.request("mining.subscribe", []);
+  before.socket.destroy();
+  await until(() => pool.stratum.kept.size === 1, {
+    timeoutMs: 5000,
+    what: "the session to be kept",
+    intervalMs: 2,
+  });
+  pool.jobs.current = undefined;
+
+  const again = await pool.connect();
+  await again.request("mining.subscribe", ["test/1", result[0][0][1]]);
+  pool.broadcast(aJob({ number: 11, bits: hardBits }));
+  await again.untilLines(3);
+  expect(again.messages.map(({ method }) => method)).toEqual([
+    undefined,
+    "mining.set_difficulty",
+    "mining.notify",
+  ]);
 });
