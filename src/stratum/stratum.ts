@@ -127,6 +127,10 @@ const roundTripSweeps = 10;
 /** Clients that can earn nothing are warned of once in so long, and otherwise seen at level debug. */
 const reportEveryMs = 60_000;
 
+/** How long, and how many, connections of other processes wait for this one to serve. */
+const earlyPatienceMs = 5_000;
+const mostEarly = 1_024;
+
 /** The Stratum ports of one worker process. */
 export function createStratum(options: StratumOptions): Stratum {
   const { clock, limits, log, metrics, ports } = options;
@@ -200,6 +204,8 @@ export function createStratum(options: StratumOptions): Stratum {
   let isServing = false;
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let drain: Drain | undefined;
+  /** Connections that came over before this process served. */
+  const early = new Map<NodeJS.Timeout, () => void>();
   let whenEmpty: (() => void)[] = [];
 
   function accept(socket: Socket, index: number): void {
@@ -243,10 +249,22 @@ export function createStratum(options: StratumOptions): Stratum {
     connection.start(session, firstBytes);
   }
 
-  function takeOver({ port: index, unread, draft }: MovedConnection, socket: Socket): void {
+  /** Its miner was here before the pool's restart; other processes may serve already, this one in a moment. */
+  function keepForLater(moved: MovedConnection, socket: Socket): void {
+    socket.on("error", () => {});
+    const late = setTimeout(() => {
+      early.delete(late);
+      socket.destroy();
+    }, earlyPatienceMs);
+    early.set(late, () => takeOver(moved, socket));
+  }
+
+  function takeOver(moved: MovedConnection, socket: Socket): void {
+    const { port: index, unread, draft } = moved;
     const port = ports[index];
     const { remote, ageMs } = draft;
     const nowMs = clock.monotonicMs();
+    if (!isServing && early.size < mostEarly) return keepForLater(moved, socket);
     const refusal = port === undefined || !isServing ? "connections" : admission.enter(remote, nowMs);
     if (port === undefined || refusal !== undefined) {
       if (refusal !== undefined) metrics.connectionRefused(refusal);
@@ -365,6 +383,11 @@ export function createStratum(options: StratumOptions): Stratum {
       throw error;
     }
     sweeper = setInterval(sweep, limits.sweepSeconds * 1000);
+    for (const [late, goOn] of early) {
+      clearTimeout(late);
+      goOn();
+    }
+    early.clear();
   }
 
   function sweep(): void {

@@ -43,7 +43,9 @@ test("whichever process a client comes back to, it goes on with its session, and
     const early = client.makeShare();
     expect((await client.submit(early)).error).toBe(null);
     await ended(client);
+    const { extranonce2 } = client;
     client = await V1Client.start(pool.stratumPort, user, { sessionId });
+    client.extranonce2 = extranonce2;
     expect([client.sessionId, client.extranonce1]).toEqual([sessionId, extranonce1]);
     expect((await client.submit(early)).error?.[1]).toMatch(/^duplicate: /);
     expect((await client.submit(late)).error).toBe(null);

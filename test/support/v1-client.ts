@@ -54,7 +54,8 @@ export class V1Client {
   private readonly socket: Socket;
   private rest = "";
   private nextId = 1;
-  private extranonce2 = 0n;
+  /** Of the next share: who goes on with a session goes on with it, too. */
+  extranonce2 = 0n;
   private readonly waiting = new Map<
     number,
     { resolve: (answer: V1Answer) => void; reject: (error: Error) => void }
