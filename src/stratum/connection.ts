@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import type { Flusher } from "./flusher.ts";
 import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
-import { descriptorOf, stopReading } from "./socket-descriptor.ts";
+import { descriptorOf, hasDescriptor, stopReading } from "./socket-descriptor.ts";
 import { disown, type SocketOwner, setOwner } from "./socket-owner.ts";
 
 export interface ConnectionLimits {
@@ -60,6 +60,8 @@ export class Connection implements SocketOwner, LineReader {
   #state: "open" | "moving" | "finishing" | "closed" = "open";
   #moving: Moving | undefined;
   #reason: CloseReason = "peer";
+  /** Asked of Node once: that takes longer than all else of a broadcast. */
+  #descriptor = -1;
   #outgoing = "";
   #pauses = 0;
   /** Infinite when nothing is stuck, or not yet. */
@@ -127,12 +129,14 @@ export class Connection implements SocketOwner, LineReader {
   /** Where bytes may be written past the stream, because nothing waits in it; -1 if something does, or under TLS. */
   get directDescriptor(): number {
     if (this.#state === "closed" || this.#outgoing !== "" || this.isEncrypted) return -1;
-    return this.#socket.writableLength > 0 ? -1 : descriptorOf(this.#socket);
+    return this.#socket.writableLength > 0 ? -1 : this.descriptor;
   }
 
   /** Of the TCP connection: what the kernel knows of its round trips is asked by this. -1 when there is none. */
   get descriptor(): number {
-    return this.#state === "closed" ? -1 : descriptorOf(this.#tcp);
+    if (this.#state === "closed" || !hasDescriptor(this.#tcp)) return -1;
+    if (this.#descriptor < 0) this.#descriptor = descriptorOf(this.#tcp);
+    return this.#descriptor;
   }
 
   /** Whether `bytes` more would exceed what may wait for this client. */

@@ -54,13 +54,19 @@ export function clamp(value: number, min: number, max: number): number {
 export class DifficultyTable {
   readonly #targets = new Map<number, Target>();
   readonly #network = new Map<number, number>();
+  #lastBits = -1;
+  #lastDifficulty = 0;
 
   target(difficulty: number): Target {
     return remembered(this.#targets, difficulty, () => targetFromDifficulty(difficulty));
   }
 
   network(bits: number): number {
-    return remembered(this.#network, bits, () => networkDifficulty(targetFromBits(bits)));
+    // Asked for every connection at every job, and always the same.
+    if (bits === this.#lastBits) return this.#lastDifficulty;
+    this.#lastDifficulty = remembered(this.#network, bits, () => networkDifficulty(targetFromBits(bits)));
+    this.#lastBits = bits;
+    return this.#lastDifficulty;
   }
 }
 

@@ -5,6 +5,11 @@ interface WithHandle {
   readonly _handle?: { readonly fd?: number; readStop?(): void } | null;
 }
 
+/** Whether the socket still has the descriptor that it had: it loses it the moment it is destroyed, by whomever. */
+export function hasDescriptor(socket: Socket): boolean {
+  return (socket as unknown as WithHandle)._handle != null;
+}
+
 /** The descriptor of an open TCP socket; -1 when it has none (any more), or where Node does not tell. */
 export function descriptorOf(socket: Socket): number {
   return (socket as unknown as WithHandle)._handle?.fd ?? -1;

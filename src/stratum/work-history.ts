@@ -62,7 +62,9 @@ export class WorkHistory {
   assigned(assignment: Assignment): void {
     if (assignment.variant === 0) this.sent(assignment.number);
     this.#lastVariant = assignment.variant;
-    this.#assignments.push(assignment);
+    // Most connections have one for hours: a list of one is as long as that, one that grew has room for sixteen.
+    if (this.#assignments.length === 0) this.#assignments = [assignment];
+    else this.#assignments.push(assignment);
     // Only a change that cannot wait comes here with a full history; the oldest jobs are then forgotten.
     if (this.#assignments.length > maxAssignments) this.#assignments.shift();
   }
