@@ -2,7 +2,7 @@
  * The certificate of the Stratum ports, read again whenever its files change, so that a renewal needs no restart. A new
  * one that cannot be used is named in the log, and the one before it stays.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { Clock } from "../clock.ts";
@@ -36,7 +36,10 @@ export async function loadCertificate({ certificateFile, keyFile }: CertificateF
   const [cert, key] = await Promise.all([readPem(certificateFile), readPem(keyFile)]);
   try {
     const secureContext = createSecureContext({ cert, key, minVersion });
-    return { secureContext, expiresMs: new Date(new X509Certificate(cert).validTo).getTime() };
+    const own = new X509Certificate(cert);
+    // OpenSSL has a place for each kind of key, so it compares an RSA key with no certificate of an elliptic curve.
+    if (!own.checkPrivateKey(createPrivateKey(key))) throw new Error("the key is another certificate's");
+    return { secureContext, expiresMs: new Date(own.validTo).getTime() };
   } catch (cause) {
     throw unusable(
       certificateFile,

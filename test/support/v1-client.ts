@@ -68,6 +68,11 @@ export class V1Client {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
+    return await V1Client.over(socket, user);
+  }
+
+  /** The same over a socket that is connected already, such as a TLS socket. */
+  static async over(socket: Socket, user: string): Promise<V1Client> {
     const client = new V1Client(socket, user);
     const subscribed = await client.request("mining.subscribe", ["penstock-test/1"]);
     client.extranonce1 = (subscribed.result as [unknown, string, number])[1];
