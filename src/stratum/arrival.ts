@@ -97,6 +97,11 @@ export class Arrival implements SocketOwner {
 
   drained(): void {}
 
+  /** Who goes in the middle of a handshake, as a health check does, has broken nothing. */
+  failed({ code = "" }: NodeJS.ErrnoException): void {
+    if (this.#reason === "peer" && /^(EPROTO|ERR_SSL_|ERR_TLS_)/.test(code)) this.#reason = "tls-failed";
+  }
+
   closed(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -176,12 +181,8 @@ export class Arrival implements SocketOwner {
     this.#tcp.unshift(bytes);
     const secure = new TLSSocket(this.#tcp, { isServer: true, secureContext });
     this.#socket = secure;
-    this.#reason = "tls-failed";
     setOwner(secure, this);
     secure.on("_tlsError", onTlsError);
-    secure.once("secure", () => {
-      this.#reason = "peer";
-    });
   }
 
   /** The peer closes when it has read the answer. What is left unread when a socket closes would take it away. */
@@ -196,6 +197,6 @@ export class Arrival implements SocketOwner {
  * A broken record after the handshake, or renegotiation over and over. Node tells of it by this event alone, and closes
  * nothing, unless its own server made the socket.
  */
-function onTlsError(this: TLSSocket): void {
-  this.destroy();
+function onTlsError(this: TLSSocket, error: Error): void {
+  this.destroy(error);
 }

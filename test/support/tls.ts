@@ -1,18 +1,14 @@
 /** Clients of the encrypted port. */
 import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIPv6, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 
-/** A TCP connection to this machine. */
-export async function tcpTo(port: number, localAddress?: string): Promise<Socket> {
-  const socket = connectTcp({
-    port,
-    host: "127.0.0.1",
-    noDelay: true,
-    ...(localAddress === undefined ? {} : { localAddress }),
-  });
+/** A TCP connection to this machine. @param from one of its own addresses; all of 127.0.0.0/8 are. */
+export async function tcpTo(port: number, from = "127.0.0.1"): Promise<Socket> {
+  const host = isIPv6(from) ? "::1" : "127.0.0.1";
+  const socket = connectTcp({ port, host, localAddress: from, noDelay: true });
   await once(socket, "connect");
   return socket.on("error", onLaterError);
 }
