@@ -71,7 +71,8 @@ export class CertificateWatcher {
   readonly #options: CertificateWatcherOptions;
   #certificate: Certificate;
   #stamp: string;
-  #trouble = "";
+  /** Why the newest files cannot be used, and how often in a row that was found. */
+  #trouble = { text: "", times: 0 };
   #hasWarned = false;
 
   private constructor(options: CertificateWatcherOptions, certificate: Certificate, stamp: string) {
@@ -100,7 +101,7 @@ export class CertificateWatcher {
     try {
       this.#certificate = await loadCertificate(files);
       this.#stamp = stamp;
-      this.#trouble = "";
+      this.#trouble = { text: "", times: 0 };
       this.#hasWarned = false;
       onExpiry(this.#certificate.expiresMs);
       log.info(
@@ -108,12 +109,15 @@ export class CertificateWatcher {
         "new connections get the new certificate",
       );
     } catch (error) {
-      // Perhaps only one of two files has been replaced yet: it is tried again, and said once.
-      const text = describeError(error);
-      if (text !== this.#trouble)
-        log.error({ event: "tls-certificate-refused" }, `${text} The old one stays.`);
-      this.#trouble = text;
+      this.#complain(describeError(error));
     }
+  }
+
+  /** Once, and not at first: perhaps only one of two files has been replaced yet. */
+  #complain(text: string): void {
+    this.#trouble = { text, times: text === this.#trouble.text ? this.#trouble.times + 1 : 1 };
+    if (this.#trouble.times !== 2) return;
+    this.#options.log.error({ event: "tls-certificate-refused" }, `${text} The old one stays.`);
   }
 
   #warnInTime(): void {
