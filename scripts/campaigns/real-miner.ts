@@ -1,5 +1,5 @@
 /**
- * `npm run campaign:real-miner -- --miner PATH [--minutes 10] [--arguments "-o {url} -u {user} …"]`: a miner's program on a
+ * `npm run campaign:real-miner -- --miner PATH [--minutes 10] [--arguments="-o {url} -u {user} …"]`: a miner's program on a
  * pool of its own, on the private signet. Prints what became of its shares; ends with 1 if it found no block, or if
  * anything was refused for another reason than a new block.
  */
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 const seconds = Number(values.minutes) * 60;
 if (values.miner === undefined || !(seconds > 0)) {
-  say('campaign:real-miner: --miner PATH [--minutes 10] [--arguments "-o {url} -u {user}"]');
+  say('campaign:real-miner: --miner PATH [--minutes 10] [--arguments="-o {url} -u {user}"]');
   process.exit(2);
 }
 
