@@ -14,6 +14,14 @@ export function providePrometheus(
   options: Options,
 ): Promise<{ readonly prometheus: string; readonly promtool: string; readonly origin: string }>;
 
+export function provideHaproxy(
+  options: Options,
+): Promise<{ readonly haproxy: string; readonly origin: string }>;
+
+export function provideOpenssl(
+  options: Options,
+): Promise<{ readonly openssl: string; readonly origin: string }>;
+
 export function provideClang(
   options: Options,
 ): Promise<{ readonly compiler: string; readonly flags: readonly string[]; readonly origin: string }>;

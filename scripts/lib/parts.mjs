@@ -46,6 +46,30 @@ export async function providePrometheus({ log }) {
   return { prometheus: join(folder, "prometheus"), promtool: join(folder, "promtool"), origin };
 }
 
+/** @returns {Promise<{haproxy: string, origin: string}>} HAProxy 2 or newer */
+export async function provideHaproxy({ log }) {
+  const haproxy = {
+    name: "haproxy",
+    packages: ["haproxy"],
+    suites: [[await machineSuite()], ["trixie"]],
+    programs: ["haproxy"],
+  };
+  const { folder, origin } = await fromPathOrDebian(haproxy, { major: 2, log });
+  return { haproxy: join(folder, "haproxy"), origin };
+}
+
+/** @returns {Promise<{openssl: string, origin: string}>} OpenSSL's command, 3 or newer */
+export async function provideOpenssl({ log }) {
+  const openssl = {
+    name: "openssl",
+    packages: ["openssl"],
+    suites: [[await machineSuite()], ["trixie"]],
+    programs: ["openssl"],
+  };
+  const { folder, origin } = await fromPathOrDebian(openssl, { major: 3, ask: "version", log });
+  return { openssl: join(folder, "openssl"), origin };
+}
+
 /**
  * Clang with libFuzzer and the sanitizers, on the headers and libraries of the machine's own g++.
  * @param {{log: (line: string) => void}} options
@@ -151,18 +175,18 @@ async function tryProgram([compiler, ...args], source, start) {
 }
 
 /** All programs of a part are taken from one place, so that a client and its server belong together. */
-async function fromPathOrDebian(wanted, { major, log }) {
+async function fromPathOrDebian(wanted, { major, ask = "--version", log }) {
   for (const folder of (process.env.PATH ?? "").split(delimiter).filter(Boolean)) {
     if (!wanted.programs.every((program) => existsSync(join(folder, program)))) continue;
-    const found = await majorVersion(join(folder, wanted.programs[0]));
+    const found = await majorVersion(join(folder, wanted.programs[0]), ask);
     if (found >= major) return { folder, origin: `PATH (${folder})` };
     log(`${wanted.programs[0]} in ${folder} is older than ${major}: looking further`);
   }
   return { folder: await provideDebian(wanted, { log }), origin: "Debian" };
 }
 
-/** `… version v29.5.0`, `v=7.0.15`, `version 2.42.0` → the first number; 0 when it does not say. */
-async function majorVersion(program) {
-  const { stdout, stderr } = await capture(program, ["--version"]);
-  return Number(/(?:version |v=)v?(\d+)\./.exec(`${stdout}\n${stderr}`)?.[1] ?? 0);
+/** `… version v29.5.0`, `v=7.0.15`, `version 2.42.0`, `OpenSSL 3.0.19` → the first number; 0 when it does not say. */
+async function majorVersion(program, ask) {
+  const { stdout, stderr } = await capture(program, [ask]);
+  return Number(/(?:version |v=|OpenSSL )v?(\d+)\./.exec(`${stdout}\n${stderr}`)?.[1] ?? 0);
 }

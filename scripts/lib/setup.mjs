@@ -3,12 +3,20 @@ import { existsSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { checkNode, installDependencies } from "./dependencies.mjs";
 import { describeFailure, SetupFailure } from "./failure.mjs";
-import { provideArm64, provideBitcoin, provideClang, providePrometheus, provideRedis } from "./parts.mjs";
+import {
+  provideArm64,
+  provideBitcoin,
+  provideClang,
+  provideHaproxy,
+  provideOpenssl,
+  providePrometheus,
+  provideRedis,
+} from "./parts.mjs";
 import { projectDir } from "./paths.mjs";
 import { say } from "./say.mjs";
 
 /**
- * Node.js's version, npm packages, native code, the Bitcoin node; for tests Redis, Prometheus and two compilers too.
+ * Node.js's version, npm packages, native code, the Bitcoin node; for tests Redis, Prometheus, HAProxy, OpenSSL and two compilers too.
  * @param {{tests?: boolean}} [options]
  */
 export async function setUp({ tests = false } = {}) {
@@ -18,6 +26,7 @@ export async function setUp({ tests = false } = {}) {
   const parts = [provideBitcoin({ log })];
   if (tests) {
     parts.push(provideRedis({ log }), providePrometheus({ log }));
+    parts.push(provideHaproxy({ log }), provideOpenssl({ log }));
     parts.push(provideClang({ log }), provideArm64({ log }));
   }
   const [outcome, ...others] = await Promise.allSettled([buildProgram(), ...parts]);

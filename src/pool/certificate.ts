@@ -2,7 +2,7 @@
  * The certificate of the Stratum ports, read again whenever its files change, so that a renewal needs no restart. A new
  * one that cannot be used is named in the log, and the one before it stays.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { Clock } from "../clock.ts";
@@ -36,7 +36,10 @@ export async function loadCertificate({ certificateFile, keyFile }: CertificateF
   const [cert, key] = await Promise.all([readPem(certificateFile), readPem(keyFile)]);
   try {
     const secureContext = createSecureContext({ cert, key, minVersion });
-    return { secureContext, expiresMs: new Date(new X509Certificate(cert).validTo).getTime() };
+    const own = new X509Certificate(cert);
+    // OpenSSL has a place for each kind of key, so it compares an RSA key with no certificate of an elliptic curve.
+    if (!own.checkPrivateKey(createPrivateKey(key))) throw new Error("the key is another certificate's");
+    return { secureContext, expiresMs: new Date(own.validTo).getTime() };
   } catch (cause) {
     throw unusable(
       certificateFile,
@@ -68,7 +71,8 @@ export class CertificateWatcher {
   readonly #options: CertificateWatcherOptions;
   #certificate: Certificate;
   #stamp: string;
-  #trouble = "";
+  /** Why the newest files cannot be used, and how often in a row that was found. */
+  #trouble = { text: "", times: 0 };
   #hasWarned = false;
 
   private constructor(options: CertificateWatcherOptions, certificate: Certificate, stamp: string) {
@@ -97,7 +101,7 @@ export class CertificateWatcher {
     try {
       this.#certificate = await loadCertificate(files);
       this.#stamp = stamp;
-      this.#trouble = "";
+      this.#trouble = { text: "", times: 0 };
       this.#hasWarned = false;
       onExpiry(this.#certificate.expiresMs);
       log.info(
@@ -105,12 +109,15 @@ export class CertificateWatcher {
         "new connections get the new certificate",
       );
     } catch (error) {
-      // Perhaps only one of two files has been replaced yet: it is tried again, and said once.
-      const text = describeError(error);
-      if (text !== this.#trouble)
-        log.error({ event: "tls-certificate-refused" }, `${text} The old one stays.`);
-      this.#trouble = text;
+      this.#complain(describeError(error));
     }
+  }
+
+  /** Once, and not at first: perhaps only one of two files has been replaced yet. */
+  #complain(text: string): void {
+    this.#trouble = { text, times: text === this.#trouble.text ? this.#trouble.times + 1 : 1 };
+    if (this.#trouble.times !== 2) return;
+    this.#options.log.error({ event: "tls-certificate-refused" }, `${text} The old one stays.`);
   }
 
   #warnInTime(): void {

@@ -46,6 +46,8 @@ export class Arrival implements SocketOwner {
   #expectsProxyHeader: boolean;
   #bytes: Buffer = Buffer.alloc(0);
   #reason: CloseReason = "peer";
+  /** Its answer is on the way: what still comes is thrown away. */
+  #isAnswered = false;
   #isOver = false;
 
   /** @param expectsProxyHeader whether the first thing must be a PROXY header. */
@@ -77,12 +79,12 @@ export class Arrival implements SocketOwner {
   /** Whatever it was about to say: time is up, or the pool goes. */
   close(reason: CloseReason): void {
     if (this.#isOver) return;
-    this.#reason = reason;
+    if (!this.#isAnswered) this.#reason = reason;
     this.#socket.destroy();
   }
 
   data(chunk: Buffer): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isAnswered) return;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     if (this.#expectsProxyHeader && !this.#readProxyHeader()) return;
     this.#tell();
@@ -94,6 +96,11 @@ export class Arrival implements SocketOwner {
   }
 
   drained(): void {}
+
+  /** Who goes in the middle of a handshake, as a health check does, has broken nothing. */
+  failed({ code = "" }: NodeJS.ErrnoException): void {
+    if (this.#reason === "peer" && /^(EPROTO|ERR_SSL_|ERR_TLS_)/.test(code)) this.#reason = "tls-failed";
+  }
 
   closed(): void {
     if (this.#isOver) return;
@@ -174,16 +181,22 @@ export class Arrival implements SocketOwner {
     this.#tcp.unshift(bytes);
     const secure = new TLSSocket(this.#tcp, { isServer: true, secureContext });
     this.#socket = secure;
-    this.#reason = "tls-failed";
     setOwner(secure, this);
-    secure.once("secure", () => {
-      this.#reason = "peer";
-    });
+    secure.on("_tlsError", onTlsError);
   }
 
+  /** The peer closes when it has read the answer. What is left unread when a socket closes would take it away. */
   #answerHttp(): void {
     this.#reason = "http";
-    const socket = this.#socket;
-    socket.end(httpAnswer, () => socket.destroy());
+    this.#isAnswered = true;
+    this.#socket.end(httpAnswer);
   }
+}
+
+/**
+ * A broken record after the handshake, or renegotiation over and over. Node tells of it by this event alone, and closes
+ * nothing, unless its own server made the socket.
+ */
+function onTlsError(this: TLSSocket, error: Error): void {
+  this.destroy(error);
 }

@@ -10,6 +10,8 @@ export interface SocketOwner {
   ended(): void;
   /** All that was written has left this process. */
   drained(): void;
+  /** What ended it; `closed` follows. */
+  failed?(error: NodeJS.ErrnoException): void;
   closed(): void;
 }
 
@@ -52,7 +54,9 @@ function onDrain(this: Owned): void {
 }
 
 /** What follows is "close"; a peer that resets its connection is nothing to report. */
-function onError(): void {}
+function onError(this: Owned, error: NodeJS.ErrnoException): void {
+  this[owner]?.failed?.(error);
+}
 
 function onClose(this: Owned): void {
   this[owner]?.closed();

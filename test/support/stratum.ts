@@ -240,6 +240,11 @@ export class RawClient {
     return client;
   }
 
+  /** Over a socket that is connected already: through TLS, or behind a proxy. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket);
+  }
+
   send(text: string | Buffer): void {
     this.socket.write(text);
   }

@@ -72,20 +72,28 @@ export class V1Client {
 
   /** Connects, subscribes, authorizes and waits for the first job. */
   static async start(port: number, user: string, subscription?: Subscription): Promise<V1Client> {
-    const client = await V1Client.connect(port, subscription);
-    const authorized = await client.authorize(user);
-    if (authorized.result !== true) throw new Error(`not authorized: ${JSON.stringify(authorized.error)}`);
-    await client.until(() => client.jobs.length > 0);
-    return client;
+    return await V1Client.withWork(await V1Client.connect(port, subscription), user);
+  }
+
+  /** The same over a socket that is connected already, such as a TLS socket. */
+  static async over(socket: Socket, user: string): Promise<V1Client> {
+    return await V1Client.withWork(await V1Client.subscribed(socket), user);
   }
 
   /** Connects and subscribes. */
-  static async connect(port: number, { agent, sessionId }: Subscription = {}): Promise<V1Client> {
+  static async connect(port: number, subscription?: Subscription): Promise<V1Client> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
+    return await V1Client.subscribed(socket, subscription);
+  }
+
+  private static async subscribed(
+    socket: Socket,
+    { agent, sessionId }: Subscription = {},
+  ): Promise<V1Client> {
     const client = new V1Client(socket);
     const subscribed = await client.request("mining.subscribe", [
       agent ?? "penstock-test/1",
@@ -94,6 +102,13 @@ export class V1Client {
     const [subscriptions, extranonce1] = subscribed.result as [[string, string][], string, number];
     client.sessionId = subscriptions[0]![1];
     client.extranonce1 = extranonce1;
+    return client;
+  }
+
+  private static async withWork(client: V1Client, user: string): Promise<V1Client> {
+    const authorized = await client.authorize(user);
+    if (authorized.result !== true) throw new Error(`not authorized: ${JSON.stringify(authorized.error)}`);
+    await client.until(() => client.jobs.length > 0);
     return client;
   }
 
