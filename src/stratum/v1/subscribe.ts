@@ -6,23 +6,26 @@ import type { Channel } from "../channel.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The answer, the difficulty and the first job are one text: nothing can come between them, and nothing before. A
- * second subscription keeps its extranonce1 and is sent its work once more. A client that names a session of its own
- * that ended a while ago goes on with that one.
+ * The answer, the difficulty and the first job are one write: nothing can come between them, and nothing before. A
+ * second subscription keeps its extranonce1 and is sent its work once more, at once: behind answers that wait for the
+ * journal it would come after newer work. A client that names a session of its own that ended a while ago goes on with
+ * that one.
  */
 export function subscribe(session: Session, line: Line): undefined {
   const { agent, sessionId } = decodeSubscribe(line.params);
   const { idText } = line;
+  if (session.isWaiting)
+    return void session.refuseMalformed(idText, "the subscription before is not answered yet");
   if (agent !== "" || session.channel === undefined) session.callItself(agent);
-  if (session.channel !== undefined) return void answer(session, session.channel, idText);
-  const resumed = sessionId === undefined ? undefined : resume(session, sessionId);
-  if (resumed !== undefined) return void answer(session, resumed, idText);
-  const extranonce1 = session.context.extranonces.take();
-  if (extranonce1 === undefined) waitForOne(session, idText);
-  else answer(session, begin(session, extranonce1), idText);
+  const channel = session.channel ?? resume(session, sessionId);
+  const extranonce1 = channel === undefined ? session.context.extranonces.take() : undefined;
+  if (channel !== undefined) welcome(session, channel, idText);
+  else if (extranonce1 !== undefined) welcome(session, begin(session, extranonce1), idText);
+  else waitForOne(session, idText);
 }
 
-function resume(session: Session, sessionId: string): Channel | undefined {
+function resume(session: Session, sessionId: string | undefined): Channel | undefined {
+  if (sessionId === undefined) return undefined;
   const { kept, recorder, metrics } = session.context;
   const state = kept.take(sessionId, session.port.scheme);
   if (state === undefined) return undefined;
@@ -38,33 +41,39 @@ function begin(session: Session, extranonce1: number): Channel {
   return session.open(sessionId, extranonce1);
 }
 
+function welcome(session: Session, channel: Channel, idText: string): void {
+  session.answers.answer(subscriptionOf(session, channel, idText));
+  session.sendWork();
+}
+
+function subscriptionOf({ sessionId }: Session, { extranonce1 }: Channel, idText: string): string {
+  return encodeSubscription(idText, { sessionId, extranonce1, extranonce2Size: extranonce2Length });
+}
+
 /** A rush of connections is ahead of the primary, which hands out extranonces by the block. */
 function waitForOne(session: Session, idText: string): void {
-  if (session.isWaiting)
-    return session.refuseMalformed(idText, "the subscription before is not answered yet");
+  const { extranonces } = session.context;
+  const { answers } = session;
+  const pending = answers.reserve();
   session.isWaiting = true;
-  session.context.extranonces.wait((extranonce1) => {
+  extranonces.wait((extranonce1) => {
     session.isWaiting = false;
-    if (!session.connection.isOpen) {
-      if (extranonce1 !== undefined) session.context.extranonces.giveBack(extranonce1);
-    } else if (extranonce1 === undefined) refuse(session, idText);
-    else answer(session, begin(session, extranonce1), idText);
+    // Many wait in a row: none of them may stop the others.
+    try {
+      if (extranonce1 !== undefined && session.connection.isOpen) {
+        answers.settle(pending, subscriptionOf(session, begin(session, extranonce1), idText));
+        session.sendWork();
+      } else {
+        if (extranonce1 !== undefined) extranonces.giveBack(extranonce1);
+        answers.settle(
+          pending,
+          encodeRefusal(idText, "unavailable", "This server is full; use another one."),
+        );
+        session.finish("unavailable");
+      }
+      session.answered();
+    } catch (error) {
+      session.failed(error);
+    }
   });
-}
-
-function refuse(session: Session, idText: string): void {
-  session.answers.answer(encodeRefusal(idText, "unavailable", "This server is full; use another one."));
-  session.finish("unavailable");
-}
-
-function answer(session: Session, channel: Channel, idText: string): void {
-  const subscription = encodeSubscription(idText, {
-    sessionId: session.sessionId,
-    extranonce1: channel.extranonce1,
-    extranonce2Size: extranonce2Length,
-  });
-  // Before the pool's first job there is none to send: it comes when it is there.
-  const work = session.currentWork;
-  const sendWork = work !== undefined && (channel.assignment === undefined || channel.canAssign(work));
-  session.answers.answer(sendWork ? subscription + session.takeWork(work) : subscription);
 }

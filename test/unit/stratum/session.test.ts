@@ -444,11 +444,16 @@ test("a subscription waits for the next extranonces, and is refused as unavailab
   const pool = await aPool({ extranonces: { take: () => free.shift(), release: () => {} } });
   const [first, second, third] = await Promise.all([pool.connect(), pool.connect(), pool.connect()]);
   const [one, two, three] = [first, second, third].map((client) => client.request("mining.subscribe", []));
-  // In the order in which they came in, whatever that was: two get one, the third none.
-  await first.request("mining.ping", []);
-  await second.request("mining.ping", []);
-  await third.request("mining.ping", []);
+  for (const client of [first, second, third]) void client.request("mining.authorize", [user, "x"]);
+  await until(() => pool.stratum.counts.workers === 3, {
+    timeoutMs: 5000,
+    what: "all requests",
+    intervalMs: 2,
+  });
+  // Answers keep the order of their requests.
+  expect([first, second, third].flatMap(({ lines }) => lines)).toEqual([]);
   free.push(7, 8);
+  // In the order in which they came in, whatever that was: two get one, the third none.
   pool.stratum.extranoncesArrived(false);
   pool.stratum.extranoncesArrived(true);
   const answers = await Promise.all([one, two, three]);
