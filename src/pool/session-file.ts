@@ -101,9 +101,8 @@ export class SessionFile implements SessionRecorder {
     // Without the file, or if it cannot be read, miners begin anew.
     const text = await readFile(file, "utf8").catch(() => "");
     const nowMs = clock.wallMs();
-    return readSessions(text)
-      .filter(({ endedMs }) => nowMs - endedMs < keepMs)
-      .slice(Math.max(0, -most));
+    const sessions = readSessions(text).filter(({ endedMs }) => nowMs - endedMs < keepMs);
+    return sessions.slice(Math.max(0, sessions.length - most));
   }
 
   async #write(sessions: readonly RecordedSession[]): Promise<void> {
