@@ -118,7 +118,7 @@ export async function buildProgram(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await compileProgram(join(folder, "dist"));
   cpSync(join(projectFolder, "bin"), join(folder, "bin"), { recursive: true });
-  for (const name of ["package.json", "node_modules", "native"]) {
+  for (const name of ["package.json", "node_modules", "native", "config"]) {
     symlinkSync(join(projectFolder, name), join(folder, name));
   }
   return join(folder, "bin/penstock.mjs");
@@ -128,6 +128,8 @@ export async function buildProgram(folder: string): Promise<string> {
 const limitsOfOneAddress = {
   connectionsPerAddress: 100_000,
   newConnectionsPerAddressPerSecond: 100_000,
+  connectionsPerSubnet: 100_000,
+  newConnectionsPerSubnetPerSecond: 100_000,
 };
 
 async function configOf(settings: PoolSettings, port: number, httpPort: number): Promise<unknown> {
@@ -169,13 +171,15 @@ function linesOf(child: ChildProcess): () => Promise<string> {
 
 async function untilReady(httpPort: number, child: ChildProcess): Promise<void> {
   const deadline = performance.now() + 60_000;
+  let said = "nothing";
   while (performance.now() < deadline && child.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => undefined);
     if (answer?.status === 200) return;
+    said = (await answer?.text()) ?? said;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill("SIGKILL");
-  throw new Error("the pool did not become ready");
+  throw new Error(`the pool did not become ready; it said ${said}`);
 }
 
 async function metric(httpPort: number, name: string, label = ""): Promise<number> {

@@ -59,6 +59,15 @@ Napi::Value CallRoundTrips(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// listenOnSharedPort(address: string, port: number, backlog: number): number
+Napi::Value CallListenOnSharedPort(const Napi::CallbackInfo& info) {
+  if (!info[0].IsString()) throw ArgumentError("address must be a string");
+  const std::string address = info[0].As<Napi::String>();
+  const auto port = static_cast<std::uint16_t>(RequireInteger(info[1], "port", 0, 65'535));
+  const auto backlog = static_cast<std::int32_t>(RequireInteger(info[2], "backlog", 1, 1'000'000));
+  return Napi::Number::New(info.Env(), ListenOnSharedPort(address, port, backlog));
+}
+
 }  // namespace
 
 void AddSockets(Napi::Object& addon) {
@@ -66,6 +75,7 @@ void AddSockets(Napi::Object& addon) {
   addon.Set("sendToMany", Napi::Function::New<Guarded<CallSendToMany>>(env, "sendToMany"));
   addon.Set("roundTripMicroseconds",
             Napi::Function::New<Guarded<CallRoundTripMicroseconds>>(env, "roundTripMicroseconds"));
+  addon.Set("listenOnSharedPort", Napi::Function::New<Guarded<CallListenOnSharedPort>>(env, "listenOnSharedPort"));
   addon.Set("roundTrips", Napi::Function::New<Guarded<CallRoundTrips>>(env, "roundTrips"));
 }
 

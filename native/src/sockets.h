@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "bytes.h"
 
@@ -13,5 +14,10 @@ void SendToMany(std::span<const std::int32_t> sockets, Bytes bytes, std::span<st
 
 /// The kernel's smoothed round-trip time of a TCP connection in microseconds; -1 for anything else.
 std::int64_t RoundTripMicroseconds(std::int32_t socket);
+
+/// Opens a TCP socket that listens, and shares its port with others of the same kind and user (SO_REUSEPORT): the kernel
+/// deals connections out among them, each with a queue of its own. Returns its descriptor, or a negative errno.
+/// `address` is numeric; an IPv6 one serves IPv4 as well where it is unspecified.
+std::int32_t ListenOnSharedPort(const std::string& address, std::uint16_t port, std::int32_t backlog);
 
 }  // namespace penstock

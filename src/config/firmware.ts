@@ -32,7 +32,7 @@ export const firmwareTraits = {
     max: 100_000,
   }),
   difficultyMin: number({
-    about: "Vardiff goes no lower by itself; what the client or its port asks for still counts.",
+    about: "The easiest difficulty that it is assigned; a client that no profile matches may ask for less.",
     ...difficultyBounds,
   }),
   difficultyStart: orNull(

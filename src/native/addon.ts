@@ -67,6 +67,12 @@ export interface Addon {
   sendToMany(sockets: Int32Array, count: number, bytes: Uint8Array, sent: Int32Array): void;
   /** The kernel's smoothed round-trip time of a TCP connection; -1 for a descriptor that is none, or is closed. */
   roundTripMicroseconds(socket: number): number;
+  /**
+   * Opens a TCP socket that listens and shares its port with others that do the same for this user.
+   * @param address numeric
+   * @returns its descriptor, or a negative errno.
+   */
+  listenOnSharedPort(address: string, port: number, backlog: number): number;
   /** The same for the first `count` sockets in one call. */
   roundTrips(sockets: Int32Array, count: number, microseconds: Float64Array): void;
   /**

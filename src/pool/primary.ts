@@ -7,7 +7,15 @@ import { join } from "node:path";
 import { startApi } from "../api/index.ts";
 import { createSubmitter, openCandidateStore, trackBlocks } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
-import { type Config, loadFirmware, payees, secretsOf, sha256Kernel, workerCount } from "../config/index.ts";
+import {
+  type Config,
+  loadFirmware,
+  payees,
+  secretsOf,
+  sha256Kernel,
+  stratumPorts,
+  workerCount,
+} from "../config/index.ts";
 import { describeError, PoolError } from "../errors.ts";
 import { buildJob } from "../jobs/build.ts";
 import { type CoinbaseSpec, maxCoinbaseBytes } from "../jobs/coinbase.ts";
@@ -36,6 +44,7 @@ import { originOfJobs } from "./job-origin.ts";
 import { latch } from "./latch.ts";
 import { LearnedDifficultiesFile } from "./learned-difficulties.ts";
 import { nodesMetrics, submitMetrics, templateMetrics, trackMetrics } from "./metrics.ts";
+import { guardPorts } from "./port-guard.ts";
 import {
   extranonceReuseMs,
   foldersOf,
@@ -154,6 +163,8 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     broadcast: (message) => supervisor.broadcast(message),
     tell: async (message) => (await workersTold.ask(message)).reduce((sum, count) => sum + count, 0),
   });
+  const guard = await guardPorts(stratumPorts(config));
+  undo.push(() => guard.close());
   const control = await openControlIfPossible(folders.data, handlers, log);
   undo.push(() => control?.close());
   await books.recoverWithout(workers);
@@ -389,6 +400,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     await control?.close();
     templates.close();
     await supervisor.stop(stopLimitMs);
+    await guard.close();
     await difficulties.save().catch((error: unknown) => {
       log.warn(
         { event: "difficulties-not-saved", err: error },

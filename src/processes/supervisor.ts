@@ -5,7 +5,7 @@
  *   starting ──ready──► running ──exit──► waiting ──pause over──► starting
  *                          └──stop()──► stopping ──exit──► gone
  */
-import cluster, { type Worker } from "node:cluster";
+import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "../log/index.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
@@ -38,22 +38,18 @@ const healthyAfterMs = 10_000;
 
 export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>): Supervisor {
   const { log } = options;
-  const running = new Map<number, Worker>();
+  const running = new Map<number, ChildProcess>();
   /** Those that were told to start: others hear nothing yet. */
   const started = new Set<number>();
   const pauses = new Map<number, NodeJS.Timeout>();
   let stopping = false;
 
-  // Workers accept on the shared socket themselves: the primary, which parses templates, never stands in a miner's way.
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  // Signals of the terminal reach every process of its group; only the primary acts on them (see pool/worker.ts).
-  cluster.setupPrimary({ exec: options.exec, args: [...options.args], serialization: "advanced" });
-
   for (let number = 1; number <= options.workers; number++) start(number, shortestPauseMs);
 
   function start(workerNumber: number, pauseMs: number): void {
     const startedAt = performance.now();
-    const worker = cluster.fork();
+    // Signals of the terminal reach every process of its group; only the primary acts on them (see pool/worker.ts).
+    const worker = fork(options.exec, options.args, { serialization: "advanced" });
     running.set(workerNumber, worker);
     worker.on("message", (message: FromWorker) => {
       if (message.type === "hello") greet(workerNumber);
@@ -93,7 +89,7 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
   function send(workerNumber: number, message: ToWorker): void {
     const worker = running.get(workerNumber);
     // A send that fails means that the process is going; its exit is handled above.
-    if (worker?.isConnected()) worker.send(message, () => {});
+    if (worker?.connected) worker.send(message, () => {});
   }
 
   async function stop(limitMs: number): Promise<void> {
@@ -102,19 +98,18 @@ export function superviseWorkers<Settings>(options: SupervisorOptions<Settings>)
     const exits = [...running.values()].map((worker) => exitOf(worker, limitMs));
     broadcast({ type: "stop" });
     // Who was not told to start has nothing to finish, and would not hear that it shall stop.
-    for (const [workerNumber, worker] of running)
-      if (!started.has(workerNumber)) worker.process.kill("SIGKILL");
+    for (const [workerNumber, worker] of running) if (!started.has(workerNumber)) worker.kill("SIGKILL");
     await Promise.all(exits);
   }
 
-  function exitOf(worker: Worker, limitMs: number): Promise<void> {
+  function exitOf(worker: ChildProcess, limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const late = setTimeout(() => {
         log.error(
-          { event: "worker-killed", pid: worker.process.pid, limitMs },
+          { event: "worker-killed", pid: worker.pid, limitMs },
           "a worker did not stop in time and was killed",
         );
-        worker.process.kill("SIGKILL");
+        worker.kill("SIGKILL");
       }, limitMs);
       worker.once("exit", () => {
         clearTimeout(late);

@@ -50,7 +50,7 @@ export function boundsOf(
   const floor = floorOf(port, profile, asked ?? minimum);
   const min =
     minimum === undefined ? clamp(floor, port.min, max) : stepUp(minimum, Math.max(floor, port.min), max);
-  const usual = port.vardiff ? (profile.difficultyStart ?? port.start) : port.start;
+  const usual = wholeFrom1(port.vardiff ? (profile.difficultyStart ?? port.start) : port.start, profile);
   return {
     start: asked === undefined ? clamp(usual, min, max) : stepUp(asked, min, max),
     min,
@@ -66,6 +66,11 @@ function floorOf(port: DifficultyOptions, profile: DifficultyTraits, asked: numb
   const floor = Math.max(profile.difficultyMin, isFractional ? 0 : 1);
   const lowered = isUnknown ? Math.min(floor, asked ?? floor) : floor;
   return isUnknown || !port.vardiff ? Math.min(lowered, port.start) : lowered;
+}
+
+/** Some firmware cuts fractions off: what it then hands in would be refused. Below 1 the operator's start is deliberate. */
+function wholeFrom1(difficulty: number, { fractionalDifficulty }: DifficultyTraits): number {
+  return fractionalDifficulty || difficulty < 1 ? difficulty : Math.ceil(difficulty);
 }
 
 /** The next power of two within the bounds: rental proxies round targets to them, and so change nothing. */

@@ -1,5 +1,8 @@
+import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createServer } from "node:net";
+import { getSystemErrorName } from "node:util";
 import { PoolError } from "../errors.ts";
 
 export interface ListenAddress {
@@ -9,8 +12,15 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Connections that the kernel keeps for us while we are busy; it takes the smaller of this and its own limit. */
-const backlog = 4096;
+/** Opens a listening socket that shares its port: see native/addon.ts. */
+export type ListenOnSharedPort = (address: string, port: number, backlog: number) => number;
+
+/**
+ * Connections that wait for us while we are busy: all miners at once, after a restart. The kernel keeps no more of them
+ * for one socket than its own limit, so there are as many sockets as it takes. It drops those beyond, and they try again
+ * after a second.
+ */
+const backlog = 16_384;
 const keepAliveMs = 30_000;
 
 /** The open servers of all addresses. */
@@ -20,50 +30,92 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
-/**
- * @param onConnection gets the place of its address in the list.
- * @param onError a connection could not be accepted; the server listens on.
- * @throws PoolError STRATUM_PORT_TAKEN, STRATUM_PORT_FORBIDDEN or STRATUM_LISTEN_FAILED; then none is open.
- */
-export async function listenAll(
-  addresses: readonly ListenAddress[],
-  onConnection: (socket: Socket, index: number) => void,
-  onError: (address: ListenAddress, error: Error) => void,
-): Promise<Listeners> {
+export interface ListenOptions {
+  readonly addresses: readonly ListenAddress[];
+  /** Undefined: Node opens one socket for each address, which no other process can share. */
+  readonly listenOnSharedPort: ListenOnSharedPort | undefined;
+  /** @param index the place of its address in the list. */
+  readonly onConnection: (socket: Socket, index: number) => void;
+  /** A connection could not be accepted; the server listens on. */
+  readonly onError: (address: ListenAddress, error: Error) => void;
+}
+
+/** @throws PoolError STRATUM_PORT_TAKEN, STRATUM_PORT_FORBIDDEN or STRATUM_LISTEN_FAILED; then none is open. */
+export async function listenAll(options: ListenOptions): Promise<Listeners> {
   const servers: Server[] = [];
+  const addresses: ListenAddress[] = [];
   const close = async () => {
     await Promise.all(servers.map(closeServer));
   };
+  const open = async (address: ListenAddress, index: number) => {
+    const server = await listen(address, index, options);
+    servers.push(server);
+    return boundAddress(server);
+  };
   try {
-    for (const [index, address] of addresses.entries()) {
-      servers.push(await listen(address, (socket) => onConnection(socket, index), onError));
+    for (const [index, address] of options.addresses.entries()) {
+      const bound = await open(address, index);
+      addresses.push(bound);
+      if (options.listenOnSharedPort === undefined) continue;
+      for (let more = socketsNeeded() - 1; more > 0; more--)
+        await open({ ...address, port: bound.port }, index);
     }
   } catch (error) {
     await close();
     throw error;
   }
-  return { addresses: servers.map(boundAddress), close };
+  return { addresses, close };
 }
 
-function listen(
+function socketsNeeded(): number {
+  return Math.ceil(backlog / Math.max(128, Math.min(backlog, kernelBacklog())));
+}
+
+function kernelBacklog(): number {
+  try {
+    return Number(readFileSync("/proc/sys/net/core/somaxconn", "latin1"));
+  } catch {
+    return backlog; // not Linux
+  }
+}
+
+async function listen(
   address: ListenAddress,
-  onConnection: (socket: Socket) => void,
-  onError: (address: ListenAddress, error: Error) => void,
+  index: number,
+  { listenOnSharedPort, onConnection, onError }: ListenOptions,
 ): Promise<Server> {
   const server = createServer(
     // Half-open: a client may end its side before it has read all its answers.
     { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
-    onConnection,
+    (socket) => onConnection(socket, index),
   );
-  return new Promise((resolve, reject) => {
+  const where =
+    listenOnSharedPort === undefined
+      ? { host: address.host, port: address.port, backlog }
+      : { fd: await openShared(address, listenOnSharedPort), backlog };
+  return await new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
-    server.listen({ host: address.host, port: address.port, backlog }, () => {
+    server.listen(where, () => {
       server.removeAllListeners("error");
       // After this only accepting can fail, when descriptors run out; the connection limit keeps us from there.
       server.on("error", (error) => onError(address, error));
       resolve(server);
     });
   });
+}
+
+/** @returns a descriptor that the server becomes the owner of. */
+async function openShared(address: ListenAddress, listenOnSharedPort: ListenOnSharedPort): Promise<number> {
+  const numeric = await lookup(address.host).catch((error: unknown) => {
+    throw listenError(address, error as NodeJS.ErrnoException);
+  });
+  const opened = listenOnSharedPort(numeric.address, address.port, backlog);
+  if (opened >= 0) return opened;
+  const code = getSystemErrorName(opened);
+  throw listenError(
+    address,
+    Object.assign(new Error(`${code} ${numeric.address}:${address.port}`), { code }),
+  );
 }
 
 function listenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException): PoolError {

@@ -40,6 +40,7 @@ import { WorkTexts } from "./work-texts.ts";
 /** What the addon does with sockets; undefined in StratumOptions: Node's streams do all. */
 export interface NativeSockets extends SocketWriter {
   roundTripMicroseconds(descriptor: number): number;
+  listenOnSharedPort(address: string, port: number, backlog: number): number;
 }
 
 export interface StratumOptions {
@@ -288,15 +289,16 @@ export function createStratum(options: StratumOptions): Stratum {
     if (isServing) return;
     isServing = true;
     try {
-      listeners = await listenAll(
-        ports.map(({ address }) => address),
-        accept,
-        ({ host, port }, err) =>
+      listeners = await listenAll({
+        addresses: ports.map(({ address }) => address),
+        listenOnSharedPort: options.sockets && ((...at) => options.sockets!.listenOnSharedPort(...at)),
+        onConnection: accept,
+        onError: ({ host, port }, err) =>
           log.error(
             { event: "stratum-accept-failed", host, port, err },
             "a connection could not be accepted",
           ),
-      );
+      });
     } catch (error) {
       isServing = false;
       throw error;
@@ -346,8 +348,9 @@ export function createStratum(options: StratumOptions): Stratum {
   }
 
   function measureRoundTrip({ channel, connection }: Session): void {
-    if (options.sockets === undefined || channel === undefined) return;
-    const microseconds = options.sockets.roundTripMicroseconds(connection.descriptor);
+    const { descriptor } = connection;
+    if (options.sockets === undefined || channel === undefined || descriptor < 0) return;
+    const microseconds = options.sockets.roundTripMicroseconds(descriptor);
     if (microseconds < 0) return;
     channel.roundTripMs = microseconds / 1000;
     metrics.roundTrip(microseconds / 1e6);

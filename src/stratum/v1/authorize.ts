@@ -65,9 +65,9 @@ function begin(session: Session, worker: Worker, password: PasswordOptions, isFi
   };
   const hasWishes = Object.values(asked).some((wish) => wish !== undefined);
   if (hasWishes) wish(session, asked);
-  else if (isFirst) session.startWhereItWas(worker);
-  // Solo: there was nothing to send before it was known for whom.
-  if (isFirst && session.owesFirstWork) session.sendWork();
+  if (isFirst) session.startWhereItWas(worker);
+  // Solo: there was nothing to send before it was known for whom. And some devices wait for their version mask.
+  if (isFirst && session.owesWorkNow) session.sendWork();
 }
 
 /** Who repeats its authorization as a sign of life does not undo what vardiff has found since. */
@@ -76,7 +76,7 @@ function wish(session: Session, asked: Pick<Wishes, "fixed" | "start" | "minimum
   const { fixed = wishes.fixed, start = wishes.start, minimum = wishes.minimum } = asked;
   if (fixed === wishes.fixed && start === wishes.start && minimum === wishes.minimum) return;
   session.wishes = { ...wishes, fixed, start, minimum };
-  session.reconsider("start");
+  session.reconsider(asked.fixed === undefined && asked.start === undefined ? "here" : "start");
 }
 
 function startFor(session: Session, terahashes: number | undefined): number | undefined {

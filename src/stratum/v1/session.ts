@@ -247,9 +247,12 @@ export class Session implements ConnectionHandler {
       : Math.min(start, this.context.difficulties.network(current.data.bits));
   }
 
-  /** Whether it is subscribed and was told neither difficulty nor job yet. */
-  get owesFirstWork(): boolean {
-    return this.channel !== undefined && !this.#hasWork;
+  /**
+   * Whether work must go out now that it is known for whom: none did before (a channel that is taken up again had its on
+   * another connection), or the mask must go with it.
+   */
+  get owesWorkNow(): boolean {
+    return this.channel !== undefined && (!this.#hasWork || this.#isMaskDue);
   }
 
   /** The session can be worked on: it has its channel. */
@@ -290,10 +293,15 @@ export class Session implements ConnectionHandler {
 
   /** Some firmware takes up version rolling only when it is told again; others hang up when that comes too soon. */
   #maskFirst(): string {
-    const isDue = this.profile.versionMaskMessage === "before-first-job" && this.workers.size > 0;
-    if (!isDue || this.#sentMask || this.versionMask === undefined) return "";
+    if (!this.#isMaskDue) return "";
     this.#sentMask = true;
-    return encodeSetVersionMask(this.versionMask);
+    return encodeSetVersionMask(this.versionMask!);
+  }
+
+  get #isMaskDue(): boolean {
+    const { versionMaskMessage } = this.profile;
+    const isWanted = versionMaskMessage === "before-first-job" && this.versionMask !== undefined;
+    return isWanted && !this.#sentMask && this.workers.size > 0;
   }
 
   /**
@@ -326,6 +334,7 @@ export class Session implements ConnectionHandler {
     // What was granted on the tip before may become stale.
     if (channel.sent(work)) this.forgetGrants();
     this.#owesWork = false;
+    this.#hasWork = true;
     fanOut.add(this.connection, shared);
   }
 

@@ -27,7 +27,8 @@ function suggest(session: Session, line: Line, suggested: number | Malformed): M
   const isRepeated = session.wishes.suggested === suggested;
   if (isRepeated || nowMs - session.suggestedAtMs < minIntervalMs) return undefined;
   session.suggestedAtMs = nowMs;
-  session.wishes = { ...session.wishes, suggested };
+  // It is the latest word on where to start; a difficulty that was fixed stays.
+  session.wishes = { ...session.wishes, suggested, start: undefined };
   session.reconsider("start");
   return undefined;
 }

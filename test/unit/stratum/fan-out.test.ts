@@ -120,6 +120,7 @@ async function aNativePool(changes: StratumChanges = {}) {
       addon.sendToMany(descriptors, count, shared, sent);
       rest += [...sent.subarray(0, count)].filter((taken) => taken < shared.length).length;
     },
+    listenOnSharedPort: (...place) => addon.listenOnSharedPort(...place),
     roundTripMicroseconds: (descriptor) => addon.roundTripMicroseconds(descriptor),
   };
   return { pool: await aServingPool({ sockets, ...changes }), counts, rest: () => rest };
