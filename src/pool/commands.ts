@@ -7,7 +7,7 @@ import type { Logger } from "../log/index.ts";
 import type { ToWorker } from "../processes/messages.ts";
 import type { Bans } from "../stratum/bans.ts";
 
-/** Clients that follow a request to go elsewhere wait so long, so that those asked together do not arrive together. */
+/** Clients need not wait before they go elsewhere: they are asked one after the other. */
 const waitSeconds = 0;
 
 export interface CommandsOptions {

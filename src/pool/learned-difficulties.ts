@@ -35,13 +35,18 @@ export class LearnedDifficultiesFile {
     this.#hasChanged ||= learned.length > 0;
   }
 
-  /** @throws if the file cannot be written. */
+  /** @throws if the file cannot be written; then the next call tries again. */
   async save(): Promise<void> {
     if (!this.#hasChanged) return;
     this.#hasChanged = false;
     const lines = this.all.map(([key, difficulty]) => `${difficulty} ${key}`);
-    await writeFile(`${this.#file}.tmp`, [format, ...lines, ""].join("\n"));
-    await rename(`${this.#file}.tmp`, this.#file);
+    try {
+      await writeFile(`${this.#file}.tmp`, [format, ...lines, ""].join("\n"));
+      await rename(`${this.#file}.tmp`, this.#file);
+    } catch (error) {
+      this.#hasChanged = true;
+      throw error;
+    }
   }
 
   #read(line: string): void {

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log/index.ts";
 import {
+  type EndedSession,
   type RecordedSession,
   readSessions,
   type SessionRecorder,
@@ -26,6 +27,8 @@ export interface SessionFileOptions {
 
 /** Grown by so much, the file is written anew with what still counts. */
 const rewriteBytes = 8 * 2 ** 20;
+/** Beyond so much that a slow disk lets wait, nothing more is noted. */
+const maxWaitingLength = 8 * 2 ** 20;
 
 export class SessionFile implements SessionRecorder {
   readonly #options: SessionFileOptions;
@@ -38,30 +41,45 @@ export class SessionFile implements SessionRecorder {
     this.#options = options;
   }
 
-  /** What the process before left, as far as it can still be taken up. Then the file holds no more than that. */
-  async open(): Promise<readonly RecordedSession[]> {
-    await mkdir(dirname(this.#options.file), { recursive: true });
-    const sessions = await this.#read();
-    await this.#write(sessions);
+  /**
+   * What the process before left, as far as it can still be taken up. Then the file holds no more than that, and all of
+   * it as ended: who does not come back now is not waited for after the next start.
+   * @param newestJob the last that those may have been sent whose end was not written down.
+   */
+  async open(newestJob: number): Promise<readonly EndedSession[]> {
+    const sessions = (await this.#read()).map(({ lastJobNumber = newestJob, ...session }) => ({
+      ...session,
+      lastJobNumber,
+    }));
+    try {
+      await mkdir(dirname(this.#options.file), { recursive: true });
+      await this.#write(sessions);
+    } catch (error) {
+      this.#complain(error);
+    }
     return sessions;
   }
 
   opened(...session: Parameters<SessionRecorder["opened"]>): void {
-    this.#lines += sessionLines.opened(...session);
+    this.#note(sessionLines.opened(...session));
   }
 
   assigned(...assignment: Parameters<SessionRecorder["assigned"]>): void {
-    this.#lines += sessionLines.assigned(...assignment);
+    this.#note(sessionLines.assigned(...assignment));
   }
 
   ended(sessionId: string, lastJobNumber: number): void {
     // Before the first job it is -1: there is nothing to come back to.
     if (lastJobNumber < 0) return;
-    this.#lines += sessionLines.ended(sessionId, lastJobNumber, this.#options.clock.wallMs());
+    this.#note(sessionLines.ended(sessionId, lastJobNumber, this.#options.clock.wallMs()));
   }
 
   resumed(sessionId: string): void {
-    this.#lines += sessionLines.resumed(sessionId);
+    this.#note(sessionLines.resumed(sessionId));
+  }
+
+  #note(line: string): void {
+    if (this.#lines.length < maxWaitingLength) this.#lines += line;
   }
 
   /** Writes what has come; to be called every second, and at the end. */
@@ -80,11 +98,11 @@ export class SessionFile implements SessionRecorder {
 
   async #read(): Promise<RecordedSession[]> {
     const { file, clock, keepMs, most } = this.#options;
+    // Without the file, or if it cannot be read, miners begin anew.
     const text = await readFile(file, "utf8").catch(() => "");
     const nowMs = clock.wallMs();
-    return readSessions(text)
-      .filter(({ endedMs }) => nowMs - endedMs < keepMs)
-      .slice(Math.max(0, -most));
+    const sessions = readSessions(text).filter(({ endedMs }) => nowMs - endedMs < keepMs);
+    return sessions.slice(Math.max(0, sessions.length - most));
   }
 
   async #write(sessions: readonly RecordedSession[]): Promise<void> {

@@ -33,7 +33,7 @@ import { seenBefore } from "../shares/seen-before.ts";
 import { createFirmwareTable } from "../stratum/firmware.ts";
 import type { StratumLimits } from "../stratum/limits.ts";
 import { RememberedDifficulties } from "../stratum/remembered-difficulties.ts";
-import type { RecordedSession } from "../stratum/session-record.ts";
+import type { EndedSession } from "../stratum/session-record.ts";
 import { createStratum } from "../stratum/stratum.ts";
 import { readTransactionsFileSync } from "../template/transactions-file.ts";
 import { CertificateWatcher } from "./certificate.ts";
@@ -236,7 +236,7 @@ async function serve(
     },
     onBan: (notice) => send({ type: "banned", notice }),
   });
-  await takeUpSessions(await sessionFile.open());
+  await takeUpSessions(await sessionFile.open(before.jobs.at(-1)?.number ?? 0));
   serving = new Serving({
     stratum,
     log,
@@ -245,7 +245,7 @@ async function serve(
   });
 
   /** Those of the process before, as far as their extranonces are still this worker's. */
-  async function takeUpSessions(sessions: readonly RecordedSession[]): Promise<void> {
+  async function takeUpSessions(sessions: readonly EndedSession[]): Promise<void> {
     if (sessions.length === 0) return;
     const blockOf = (extranonce1: number) => extranonce1 - (extranonce1 % extranonceBlockSize);
     send({
@@ -255,11 +255,10 @@ async function serve(
     const ours = new Set(await inbox.keptExtranonces);
     const kept = sessions.filter(({ extranonce1 }) => ours.has(blockOf(extranonce1)));
     extranonces.adopt(kept.map(({ extranonce1 }) => extranonce1));
-    const newestJob = before.jobs.at(-1)?.number ?? 0;
     const nowMs = clock.wallMs();
     for (const session of kept) {
       const leftMs = config.stratum.resumeSeconds * 1000 - (nowMs - session.endedMs);
-      stratum.restore(session, newestJob, leftMs);
+      stratum.restore(session, leftMs);
     }
     log.info({ event: "sessions-restored", sessions: kept.length }, "miners may go on where they were");
   }

@@ -122,6 +122,11 @@ export class Channel {
     return this.#work.canAssign(job.data.number);
   }
 
+  /** Whether the job can be sent once more at all, though older ones may be forgotten for it. */
+  hasName(job: LiveJob): boolean {
+    return this.#work.hasName(job.data.number);
+  }
+
   /** Assigns the wanted difficulty with this job, which must be sent right behind it. */
   assign(job: LiveJob): Delivery {
     const { data } = job;

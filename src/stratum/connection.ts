@@ -34,7 +34,7 @@ export interface ConnectionHandler {
 }
 
 /** Why nothing is read for a while; reading goes on when no reason is left. */
-export const pauseReasons = { answers: 1, pace: 2, penalty: 4 } as const;
+const pauseReasons = { answers: 1, penalty: 2 } as const;
 export type PauseReason = keyof typeof pauseReasons;
 
 interface Moving {
@@ -146,6 +146,8 @@ export class Connection implements SocketOwner, LineReader {
   }
 
   pauseReading(reason: PauseReason): void {
+    // One that finishes reads on, and passes over what it reads: see there.
+    if (this.#state !== "open") return;
     if (this.#pauses === 0) this.#socket.pause();
     this.#pauses |= pauseReasons[reason];
   }

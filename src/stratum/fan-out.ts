@@ -15,10 +15,11 @@ const batchSize = 512;
  */
 export class FanOut {
   readonly #writer: SocketWriter | undefined;
-  readonly #connections: Connection[] = [];
   readonly #descriptors = new Int32Array(batchSize);
   readonly #sent = new Int32Array(batchSize);
-  #bytes: Buffer | undefined;
+  /** Those that wait for the same bytes. */
+  #waiting: Connection[] = [];
+  #bytes: Buffer = nothing;
 
   /** @param writer undefined: everything goes through the streams. */
   constructor(writer: SocketWriter | undefined) {
@@ -26,29 +27,37 @@ export class FanOut {
   }
 
   add(connection: Connection, bytes: Buffer): void {
-    const descriptor = this.#writer === undefined ? -1 : connection.directDescriptor;
-    if (descriptor < 0) {
-      connection.sendShared(bytes);
-      return;
-    }
-    if (bytes !== this.#bytes || this.#connections.length === batchSize) this.flush();
+    if (bytes !== this.#bytes || this.#waiting.length === batchSize) this.flush();
     this.#bytes = bytes;
-    this.#descriptors[this.#connections.length] = descriptor;
-    this.#connections.push(connection);
+    this.#waiting.push(connection);
   }
 
-  /** To be called before anything else is sent to those that were added. */
+  /** To be called before anything else is sent to those that were added, in the turn in which they were. */
   flush(): void {
+    const waiting = this.#waiting;
     const bytes = this.#bytes;
-    const count = this.#connections.length;
-    this.#bytes = undefined;
-    if (bytes === undefined || count === 0) return;
-    this.#writer!.sendToMany(this.#descriptors, count, bytes, this.#sent);
-    for (let i = 0; i < count; i++) {
-      const sent = this.#sent[i]!;
-      // An error is found again by the stream, which closes the connection as it does always.
-      if (sent < bytes.length) this.#connections[i]!.sendShared(bytes.subarray(Math.max(0, sent)));
+    this.#waiting = [];
+    this.#bytes = nothing;
+    if (this.#writer === undefined) for (const connection of waiting) connection.sendShared(bytes);
+    else this.#write(this.#writer, waiting, bytes);
+  }
+
+  #write(writer: SocketWriter, waiting: readonly Connection[], bytes: Buffer): void {
+    const direct: Connection[] = [];
+    for (const connection of waiting) {
+      // Asked here and not before: the number of a socket that was closed may be another's.
+      const descriptor = connection.directDescriptor;
+      if (descriptor < 0) connection.sendShared(bytes);
+      else this.#descriptors[direct.push(connection) - 1] = descriptor;
     }
-    this.#connections.length = 0;
+    if (direct.length === 0) return;
+    writer.sendToMany(this.#descriptors, direct.length, bytes, this.#sent);
+    for (const [index, connection] of direct.entries()) {
+      const sent = this.#sent[index]!;
+      // An error is found again by the stream, which closes the connection as it does always.
+      if (sent < bytes.length) connection.sendShared(bytes.subarray(Math.max(0, sent)));
+    }
   }
 }
+
+const nothing = Buffer.alloc(0);

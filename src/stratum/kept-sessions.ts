@@ -36,10 +36,10 @@ export class KeptSessions {
     return this.#kept.size;
   }
 
-  /** @param keepMs less than usual, for a session that ended before this process began. */
+  /** @param keepMs less than usual, for a session that ended before this process began; never more. */
   keep(sessionId: string, state: ChannelState, keepMs = this.#options.keepMs): void {
-    const { clock, most } = this.#options;
-    this.#kept.set(sessionId, { state, untilMs: clock.monotonicMs() + keepMs });
+    const { clock, most, keepMs: longestMs } = this.#options;
+    this.#kept.set(sessionId, { state, untilMs: clock.monotonicMs() + Math.min(keepMs, longestMs) });
     while (this.#kept.size > most) this.#forget(this.#kept.keys().next().value!);
   }
 

@@ -8,7 +8,9 @@
  *   l <session>                                      it was taken up again: it lives
  *   t <wall ms>                                      everything so far happened before this
  *
- * A session that neither ended nor was taken up when the lines stop ended with its process: at the last `t`.
+ * A session that lives when the lines stop ended with its process: at the last `t`. One that was never assigned
+ * anything is passed over: there is nothing to come back to. An extranonce1 belongs to the session that was opened with
+ * it last.
  */
 import type { JobId } from "../protocol/v1/job-id.ts";
 import type { Scheme } from "./port.ts";
@@ -26,16 +28,24 @@ export interface RecordedSession {
   readonly extranonce1: number;
   readonly scheme: Scheme;
   readonly assignments: readonly (JobId & { readonly difficulty: number })[];
-  /** Undefined: unknown, since it ended with its process. */
+  /** Undefined: it lives, or ended with its process. */
   readonly lastJobNumber: number | undefined;
-  /** Wall clock. */
+  /** Wall clock; of one that lives, when that was last known. */
   readonly endedMs: number;
+}
+
+export interface EndedSession extends RecordedSession {
+  /** The newest that it may have been sent. */
+  readonly lastJobNumber: number;
 }
 
 export const sessionFormat = "penstock-sessions 1";
 
 /** More assignments than this are not needed: older jobs are long gone. */
 const assignmentsKept = 64;
+const maxExtranonce1 = 0xffffffff;
+/** Beyond anything that is mined with; a target can be made of it. */
+const maxDifficulty = 1e15;
 
 export const sessionLines = {
   opened: (sessionId: string, extranonce1: number, scheme: Scheme) =>
@@ -64,7 +74,11 @@ export function readSessions(text: string): RecordedSession[] {
   let nowMs = 0;
   // Behind the last newline stands nothing, or a line that was not finished.
   for (const line of lines.slice(0, -1)) nowMs = Math.max(nowMs, readLine(drafts, line.split(" ")));
+  const owners = new Map([...drafts].map(([sessionId, { extranonce1 }]) => [extranonce1, sessionId]));
   return [...drafts]
+    .filter(
+      ([sessionId, draft]) => draft.assignments.length > 0 && owners.get(draft.extranonce1) === sessionId,
+    )
     .map(([sessionId, draft]) => ({ sessionId, ...draft, endedMs: draft.endedMs ?? nowMs }))
     .sort((left, right) => left.endedMs - right.endedMs);
 }
@@ -74,7 +88,12 @@ function readLine(drafts: Map<string, Draft>, [kind, name = "", ...words]: strin
   if (kind === "t") return wholeNumber(name) ?? 0;
   const draft = drafts.get(name);
   const [one, two, three] = [wholeNumber(words[0]), wholeNumber(words[1]), Number(words[2])];
-  if (kind === "o" && one !== undefined && (words[1] === "pplns" || words[1] === "solo")) {
+  if (
+    kind === "o" &&
+    one !== undefined &&
+    one <= maxExtranonce1 &&
+    (words[1] === "pplns" || words[1] === "solo")
+  ) {
     drafts.set(name, {
       extranonce1: one,
       scheme: words[1],
@@ -82,7 +101,7 @@ function readLine(drafts: Map<string, Draft>, [kind, name = "", ...words]: strin
       lastJobNumber: undefined,
       endedMs: undefined,
     });
-  } else if (kind === "a" && draft && one !== undefined && two !== undefined && three > 0) {
+  } else if (kind === "a" && draft && one !== undefined && two !== undefined && isDifficulty(three)) {
     draft.assignments.push({ number: one, variant: two, difficulty: three });
     if (draft.assignments.length > assignmentsKept) draft.assignments.shift();
   } else if (kind === "e" && draft && one !== undefined && two !== undefined) {
@@ -94,6 +113,10 @@ function readLine(drafts: Map<string, Draft>, [kind, name = "", ...words]: strin
     draft.endedMs = undefined;
   }
   return 0;
+}
+
+function isDifficulty(number: number): boolean {
+  return number > 0 && number <= maxDifficulty;
 }
 
 function wholeNumber(word: string | undefined): number | undefined {

@@ -31,7 +31,7 @@ import { type Network, parseNetwork } from "./network.ts";
 import { type Offence, Penalties, type Penalty, slowMs } from "./penalties.ts";
 import type { Port } from "./port.ts";
 import type { RememberedDifficulties } from "./remembered-difficulties.ts";
-import type { RecordedSession, SessionRecorder } from "./session-record.ts";
+import type { EndedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
 import { Session, type SessionDraft } from "./v1/session.ts";
@@ -108,7 +108,7 @@ export interface Stratum {
   /** Extranonces came in. @param isExhausted there will be none. */
   extranoncesArrived(isExhausted: boolean): void;
   /** Keeps a session of the process before for its client. @param keepMs how long it can still be taken up. */
-  restore(session: RecordedSession, newestJob: number, keepMs: number): void;
+  restore(session: EndedSession, keepMs: number): void;
   /** Bans that were decided elsewhere. @returns addresses among them that stand well here. */
   take(notices: readonly BanNotice[]): readonly string[];
   /** An address that was banned stands well elsewhere: it is not banned, here neither. */
@@ -469,16 +469,16 @@ export function createStratum(options: StratumOptions): Stratum {
     },
     takeOver,
     extranoncesArrived: (isExhausted) => extranonces.arrived(isExhausted),
-    restore({ sessionId, extranonce1, scheme, assignments, lastJobNumber }, newestJob, keepMs) {
+    restore({ sessionId, extranonce1, scheme, assignments, lastJobNumber }, keepMs) {
       const { difficulties } = context;
       const work = WorkHistory.restored(
         assignments.map((assignment) => ({
           ...assignment,
           target: difficulties.target(assignment.difficulty),
         })),
-        lastJobNumber ?? newestJob,
+        lastJobNumber,
       );
-      const wanted = assignments.at(-1)?.difficulty ?? 0;
+      const wanted = assignments.at(-1)!.difficulty;
       kept.keep(sessionId, { extranonce1, scheme, work, tips: new TipHistory(), wanted }, keepMs);
     },
     take(notices) {

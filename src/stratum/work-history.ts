@@ -43,7 +43,12 @@ export class WorkHistory {
 
   /** Whether there is room for a change of difficulty that could wait, sent together with the job `number`. */
   canAssign(number: number): boolean {
-    return this.#assignments.length < maxAssignments && this.nextVariant(number) <= maxVariant;
+    return this.#assignments.length < maxAssignments && this.hasName(number);
+  }
+
+  /** Whether the job `number` can be sent once more: each time it bears another name. */
+  hasName(number: number): boolean {
+    return this.nextVariant(number) <= maxVariant;
   }
 
   /** The variant under which the job `number` would be sent now: 0 the first time. */

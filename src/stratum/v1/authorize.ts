@@ -5,6 +5,7 @@ import { Malformed } from "../../protocol/v1/malformed.ts";
 import { decodePassword, type PasswordOptions } from "../../protocol/v1/password.ts";
 import { splitUserName } from "../../protocol/v1/user-name.ts";
 import { difficultyOfHashrate } from "../difficulty.ts";
+import type { Wishes } from "../difficulty-bounds.ts";
 import type { Session } from "./session.ts";
 import type { Worker } from "./workers.ts";
 
@@ -63,19 +64,19 @@ function begin(session: Session, worker: Worker, password: PasswordOptions, isFi
     minimum: password.minimumDifficulty,
   };
   const hasWishes = Object.values(asked).some((wish) => wish !== undefined);
-  if (hasWishes) {
-    const { wishes } = session;
-    session.wishes = {
-      ...wishes,
-      fixed: asked.fixed ?? wishes.fixed,
-      start: asked.start ?? wishes.start,
-      minimum: asked.minimum ?? wishes.minimum,
-    };
-    session.reconsider(asked.fixed === undefined && asked.start === undefined ? "here" : "start");
-  }
+  if (hasWishes) wish(session, asked);
   if (isFirst) session.startWhereItWas(worker);
   // Solo: there was nothing to send before it was known for whom. And some devices wait for their version mask.
   if (isFirst && session.owesWorkNow) session.sendWork();
+}
+
+/** Who repeats its authorization as a sign of life does not undo what vardiff has found since. */
+function wish(session: Session, asked: Pick<Wishes, "fixed" | "start" | "minimum">): void {
+  const { wishes } = session;
+  const { fixed = wishes.fixed, start = wishes.start, minimum = wishes.minimum } = asked;
+  if (fixed === wishes.fixed && start === wishes.start && minimum === wishes.minimum) return;
+  session.wishes = { ...wishes, fixed, start, minimum };
+  session.reconsider(asked.fixed === undefined && asked.start === undefined ? "here" : "start");
 }
 
 function startFor(session: Session, terahashes: number | undefined): number | undefined {

@@ -19,7 +19,7 @@ export function getTransactions(session: Session, line: Line): Malformed | undef
     session.answers.answer(encodeRefusal(line.idText, "job-not-found"));
     return undefined;
   }
-  const mostBytes = context.limits.queuedBytes / 2;
+  const mostBytes = Math.floor(context.limits.queuedBytes / 2);
   const transactions = context.transactionsOf(job, mostBytes);
   session.answers.answer(
     transactions === undefined

@@ -77,10 +77,10 @@ export class Session implements ConnectionHandler {
   #lastRequestMs: number;
   #garbageInARow = 0;
   #resumesAtMs = Number.POSITIVE_INFINITY;
+  /** A difficulty and a job were sent: those that a resumed session brings along were another connection's. */
+  #hasWork = false;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
-  /** A job was sent over this connection. */
-  #hasWork = false;
   #askedVersion = false;
   #coinbaseBytes: number | undefined;
   #sentMask = false;
@@ -175,8 +175,11 @@ export class Session implements ConnectionHandler {
   #request(method: string, line: Line): void {
     this.#garbageInARow = 0;
     this.#lastRequestMs = this.context.clock.monotonicMs();
-    if (method !== "mining.submit" && !this.#isFirstAuthorization(method)) this.context.requested(this);
+    const workersBefore = this.workers.size;
     const problem = this.#dispatch(method, line);
+    // A farm's proxy authorizes thousands of names at once; their number has a limit of its own.
+    const isNewWorker = this.workers.size > workersBefore;
+    if (method !== "mining.submit" && !isNewWorker) this.context.requested(this);
     if (problem !== undefined) this.refuseMalformed(line.idText, problem.detail);
   }
 
@@ -230,15 +233,10 @@ export class Session implements ConnectionHandler {
     this.context.offended(this, "malformed-line");
   }
 
-  /** A farm's proxy authorizes thousands of names at once; their number has a limit of its own. */
-  #isFirstAuthorization(method: string): boolean {
-    return method === "mining.authorize" && this.workers.size < this.context.limits.workersPerConnection;
-  }
-
   /** Reads nothing until then. */
   slowDown(untilMs: number): void {
     this.#resumesAtMs = untilMs;
-    this.connection.pauseReading("pace");
+    this.connection.pauseReading("penalty");
   }
 
   /** Too many answers wait for the journal: what the client sends next waits in its own memory. */
@@ -335,14 +333,14 @@ export class Session implements ConnectionHandler {
   }
 
   /** Lines that assign the wanted difficulty and send the job; they must be sent now. */
-  takeWork(work: LiveJob): string {
+  #takeWork(work: LiveJob): string {
     const channel = this.channel!;
     const delivery = channel.assign(work);
     const { difficulty, variant, clean } = delivery;
     this.context.recorder.assigned(this.sessionId, delivery);
     this.forgetGrants();
-    this.#owesWork = false;
     this.#hasWork = true;
+    this.#owesWork = false;
     return this.#maskFirst() + encodeSetDifficulty(difficulty) + this.context.texts.own(work, variant, clean);
   }
 
@@ -359,10 +357,16 @@ export class Session implements ConnectionHandler {
     return isWanted && !this.#sentMask && this.workers.size > 0;
   }
 
-  /** Sends the current job anew, if there is one and it has a name left. */
+  /**
+   * Sends the current job anew, if there is one and it has a name left. Before the pool's first job there is none: it
+   * comes when it is there.
+   */
   sendWork(): void {
     const work = this.currentWork;
-    if (work !== undefined && this.channel!.canAssign(work)) this.connection.send(this.takeWork(work));
+    const { channel } = this;
+    if (work === undefined || channel === undefined) return;
+    const hasRoom = this.#hasWork ? channel.canAssign(work) : channel.hasName(work);
+    if (hasRoom) this.connection.send(this.#takeWork(work));
   }
 
   /** A new job for everybody. */
@@ -377,7 +381,7 @@ export class Session implements ConnectionHandler {
       return;
     }
     if (!this.#hasWork || !channel.keepsDifficulty(work)) {
-      this.connection.send(this.takeWork(work));
+      this.connection.send(this.#takeWork(work));
       return;
     }
     // What was granted on the tip before may become stale.
@@ -391,8 +395,9 @@ export class Session implements ConnectionHandler {
   #followWanted(): void {
     const work = this.currentWork;
     const { channel } = this;
-    if (work === undefined || channel?.assignment === undefined || channel.keepsDifficulty(work)) return;
-    if (channel.canAssign(work)) this.connection.send(this.takeWork(work));
+    if (work === undefined || channel === undefined || !this.#hasWork || channel.keepsDifficulty(work))
+      return;
+    if (channel.canAssign(work)) this.connection.send(this.#takeWork(work));
   }
 
   /** Looks after deadlines and difficulty; called every second or so. */
@@ -402,9 +407,11 @@ export class Session implements ConnectionHandler {
     if (!this.connection.isOpen) return;
     if (nowMs >= this.#resumesAtMs) {
       this.#resumesAtMs = Number.POSITIVE_INFINITY;
-      this.connection.resumeReading("pace");
+      this.connection.resumeReading("penalty");
     }
     if (this.agent === "" && !this.#askedVersion) this.#askVersion(nowMs);
+    // A stream tells of its emptiness only if it was full; what is owed may not have come that far.
+    if (this.#owesWork) this.drained();
     const late = this.#missedDeadline(nowMs);
     if (late !== undefined) this.#missed(late);
     else if (this.channel?.adjust(nowMs)) this.#followWanted();

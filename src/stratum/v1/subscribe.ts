@@ -7,30 +7,36 @@ import { workerOfSession } from "../kept-sessions.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The answer, the difficulty and the first job are one text: nothing can come between them, and nothing before. A
- * second subscription keeps its extranonce1 and is sent its work once more. A client that names a session of its own
- * that ended a while ago goes on with that one.
+ * The answer, the difficulty and the first job are one write: nothing can come between them, and nothing before. A
+ * second subscription keeps its extranonce1 and is sent its work once more, at once: behind answers that wait for the
+ * journal it would come after newer work. A client that names a session of its own that ended a while ago goes on with
+ * that one.
  */
 export function subscribe(session: Session, line: Line): undefined {
   const { agent, sessionId } = decodeSubscribe(line.params);
   const { idText } = line;
+  if (session.isWaiting)
+    return void session.refuseMalformed(idText, "the subscription before is not answered yet");
   if (agent !== "" || session.channel === undefined) session.callItself(agent);
-  if (session.channel !== undefined) return void answer(session, session.channel, idText);
-  const resumed = sessionId === undefined ? undefined : resume(session, sessionId);
-  if (resumed !== undefined) return void answer(session, resumed, idText);
-  if (sessionId !== undefined && isElsewhere(session, sessionId)) return;
-  const extranonce1 = session.context.extranonces.take();
-  if (extranonce1 === undefined) waitForOne(session, idText);
-  else answer(session, begin(session, extranonce1), idText);
+  const channel = session.channel ?? resume(session, sessionId);
+  if (channel !== undefined) welcome(session, channel, idText);
+  else if (!isElsewhere(session, sessionId)) beginAnew(session, idText);
 }
 
 /** Each worker process knows what was handed in for its own extranonces, and no other does. */
-function isElsewhere(session: Session, sessionId: string): boolean {
-  const worker = workerOfSession(sessionId);
+function isElsewhere(session: Session, sessionId: string | undefined): boolean {
+  const worker = sessionId === undefined ? undefined : workerOfSession(sessionId);
   return worker !== undefined && worker !== session.context.workerNumber && session.movesTo(worker);
 }
 
-function resume(session: Session, sessionId: string): Channel | undefined {
+function beginAnew(session: Session, idText: string): void {
+  const extranonce1 = session.context.extranonces.take();
+  if (extranonce1 === undefined) waitForOne(session, idText);
+  else welcome(session, begin(session, extranonce1), idText);
+}
+
+function resume(session: Session, sessionId: string | undefined): Channel | undefined {
+  if (sessionId === undefined) return undefined;
   const { kept, recorder, metrics } = session.context;
   const state = kept.take(sessionId, session.port.scheme);
   if (state === undefined) return undefined;
@@ -46,45 +52,39 @@ function begin(session: Session, extranonce1: number): Channel {
   return session.open(sessionId, extranonce1);
 }
 
-/**
- * A rush of connections is ahead of the primary, which hands out extranonces by the block. What the client asked for
- * behind it is answered behind it.
- */
+function welcome(session: Session, channel: Channel, idText: string): void {
+  session.answers.answer(subscriptionOf(session, channel, idText));
+  session.sendWork();
+}
+
+function subscriptionOf({ sessionId }: Session, { extranonce1 }: Channel, idText: string): string {
+  return encodeSubscription(idText, { sessionId, extranonce1, extranonce2Size: extranonce2Length });
+}
+
+/** A rush of connections is ahead of the primary, which hands out extranonces by the block. */
 function waitForOne(session: Session, idText: string): void {
-  if (session.isWaiting) {
-    session.refuseMalformed(idText, "the subscription before is not answered yet");
-    return;
-  }
-  session.isWaiting = true;
   const { extranonces } = session.context;
-  const pending = session.answers.reserve();
+  const { answers } = session;
+  const pending = answers.reserve();
+  session.isWaiting = true;
   extranonces.wait((extranonce1) => {
     session.isWaiting = false;
-    const { isOpen } = session.connection;
-    if (extranonce1 === undefined) session.answers.settle(pending, refusalOf(idText));
-    else if (isOpen) session.answers.settle(pending, answerOf(session, begin(session, extranonce1), idText));
-    else extranonces.giveBack(extranonce1);
-    if (extranonce1 === undefined) session.finish("unavailable");
-    session.answered();
+    // Many wait in a row: none of them may stop the others.
+    try {
+      if (extranonce1 !== undefined && session.connection.isOpen) {
+        answers.settle(pending, subscriptionOf(session, begin(session, extranonce1), idText));
+        session.sendWork();
+      } else {
+        if (extranonce1 !== undefined) extranonces.giveBack(extranonce1);
+        answers.settle(
+          pending,
+          encodeRefusal(idText, "unavailable", "This server is full; use another one."),
+        );
+        session.finish("unavailable");
+      }
+      session.answered();
+    } catch (error) {
+      session.failed(error);
+    }
   });
-}
-
-function refusalOf(idText: string): string {
-  return encodeRefusal(idText, "unavailable", "This server is full; use another one.");
-}
-
-function answer(session: Session, channel: Channel, idText: string): void {
-  session.answers.answer(answerOf(session, channel, idText));
-}
-
-function answerOf(session: Session, channel: Channel, idText: string): string {
-  const subscription = encodeSubscription(idText, {
-    sessionId: session.sessionId,
-    extranonce1: channel.extranonce1,
-    extranonce2Size: extranonce2Length,
-  });
-  // Before the pool's first job there is none to send: it comes when it is there.
-  const work = session.currentWork;
-  const sendWork = work !== undefined && (channel.assignment === undefined || channel.canAssign(work));
-  return sendWork ? subscription + session.takeWork(work) : subscription;
 }

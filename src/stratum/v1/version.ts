@@ -8,5 +8,4 @@ export function takeVersion(session: Session, line: Line): void {
   const agent = decodeVersion(line.result);
   if (agent instanceof Malformed || agent === "" || session.agent !== "") return;
   session.callItself(agent);
-  session.reconsider("here");
 }

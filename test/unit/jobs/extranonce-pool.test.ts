@@ -188,3 +188,46 @@ test("workers over one space, with connections that come and go for days, never 
   expect(inUse.size).toBe(workers.reduce((sum, { pool }) => sum + pool.taken, 0));
   expect(releasedAt.size).toBeGreaterThan(20_000);
 });
+
+describe("values that a process before handed out", () => {
+  test("are held and never handed out; released, they go back as their block, after its rest", () => {
+    const { pool, clock, returned } = aPool();
+    pool.adopt([512, 700, 1030]);
+    pool.leased({ first: 0, count: 256 });
+    expect(pool).toMatchObject({ onHand: 256, taken: 3 });
+    expect(Math.max(...take(256, pool))).toBe(255);
+    expect(pool.take()).toBeUndefined();
+    pool.release(512);
+    clock.advance(reuseAfterMs);
+    pool.tick();
+    expect(returned).toEqual([]);
+    pool.release(700);
+    clock.advance(reuseAfterMs - 1);
+    pool.tick();
+    expect(returned).toEqual([]);
+    clock.advance(1);
+    pool.tick();
+    expect(returned).toEqual([512]);
+    pool.release(1030);
+    clock.advance(reuseAfterMs);
+    pool.tick();
+    expect(returned).toEqual([512, 1024]);
+    expect(pool.take()).toBeUndefined();
+  });
+
+  test("cannot be released twice, nor can their neighbours in the block", () => {
+    const { pool } = aPool();
+    pool.adopt([512]);
+    for (const value of [513, 767]) expect(() => pool.release(value)).toThrow(/without being held/);
+    pool.release(512);
+    expect(() => pool.release(512)).toThrow(/without being held/);
+  });
+
+  test("are of blocks that cannot be leased meanwhile", () => {
+    const { pool } = aPool();
+    pool.adopt([512]);
+    expect(() => pool.leased({ first: 512, count: 256 })).toThrow(
+      expect.objectContaining({ code: "EXTRANONCE_LEASED_TWICE" }),
+    );
+  });
+});

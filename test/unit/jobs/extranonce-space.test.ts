@@ -155,3 +155,49 @@ test("over any run of leases, returns, deaths and restarts no block ever has two
   ({ space } = aSpace({ counter, clock }));
   expect(space.lease(1)!.first).toBe((lastLease % extranonceBlocks) * extranonceBlockSize);
 });
+
+describe("a block that a worker holds for clients that may come back", () => {
+  test("is its own: nobody else is leased it or may hold it, until it is given back", () => {
+    const { space } = aSpace();
+    expect(space.hold(1, 256)).toBe(true);
+    expect(space.hold(1, 256)).toBe(true);
+    expect(space.hold(2, 256)).toBe(false);
+    expect([space.lease(2)!.first, space.lease(2)!.first]).toEqual([0, 512]);
+    space.giveBack(2, 256);
+    expect(space.hold(2, 256)).toBe(false);
+    space.giveBack(1, 256);
+    expect(space.hold(2, 256)).toBe(true);
+  });
+
+  test("may be one that rests since its owner went, and rests again when this one goes", () => {
+    const { space, clock } = aSpace();
+    const { first } = space.lease(1)!;
+    space.ownerGone(1);
+    expect(space.blocksTaken).toBe(1);
+    expect(space.hold(1, first)).toBe(true);
+    clock.advance(twoHoursMs);
+    expect(space.blocksTaken).toBe(1);
+    expect(space.hold(2, first)).toBe(false);
+    space.ownerGone(1);
+    clock.advance(twoHoursMs - 1);
+    expect(space.blocksTaken).toBe(1);
+    clock.advance(1);
+    expect(space.blocksTaken).toBe(0);
+  });
+
+  test("is not one that was leased to somebody else since", () => {
+    const { space } = aSpace();
+    const { first } = space.lease(2)!;
+    expect(space.hold(1, first)).toBe(false);
+    expect(space.hold(2, first)).toBe(true);
+  });
+
+  test.each([1, 255, 2 ** 24, 2 ** 32, 0.5, Number.NaN])(
+    "is none that begins with %d, which is no block of this front end",
+    (first) => {
+      const { space } = aSpace();
+      expect(space.hold(1, first)).toBe(false);
+      expect(space.blocksTaken).toBe(0);
+    },
+  );
+});

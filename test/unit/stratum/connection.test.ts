@@ -1,9 +1,13 @@
 import { afterEach, expect, test } from "vitest";
 import { PoolError } from "../../../src/errors.ts";
 import { encodeJobId } from "../../../src/protocol/v1/job-id.ts";
+import { Connection, type ConnectionHandler } from "../../../src/stratum/connection.ts";
+import { Flusher } from "../../../src/stratum/flusher.ts";
+import { descriptorOf } from "../../../src/stratum/socket-descriptor.ts";
 import { until } from "../../support/deadline.ts";
 import { aJob } from "../../support/jobs.ts";
 import { freePort } from "../../support/ports.ts";
+import { aSocketPair } from "../../support/socket-pair.ts";
 import {
   anAddress,
   aStratum,
@@ -344,4 +348,144 @@ test("a job reaches 1,000 sessions, each once, and a newer one overtakes it", as
     expect(ids.at(-1)).toBe("000000000c00");
     client.socket.destroy();
   }
+});
+
+/** A connection by itself on a real socket, with what its handler heard. */
+async function aConnection({ queuedBytes = 65_536 } = {}) {
+  const { near, far } = await aSocketPair();
+  far.setEncoding("latin1");
+  const heard: string[] = [];
+  const received = { text: "" };
+  far.on("data", (text: string) => {
+    received.text += text;
+  });
+  const handler: ConnectionHandler = {
+    lines: (_, from) => from,
+    line: (bytes) => {
+      heard.push(bytes.toString("latin1"));
+      if (heard.at(-1) === "stop") connection.finish("garbage", 0);
+    },
+    lineTooLong: () => heard.push("too long"),
+    ended: () => heard.push("ended"),
+    drained: () => heard.push("drained"),
+    closed: (reason) => heard.push(`closed ${reason}`),
+    failed: () => heard.push("failed"),
+  };
+  const connection = new Connection(near, "192.0.2.1", new Flusher(), { lineBytes: 100, queuedBytes });
+  connection.start(handler, Buffer.alloc(0));
+  return { connection, near, far, heard, received };
+}
+
+const untilHeard = (heard: readonly string[], what: string) =>
+  until(() => heard.includes(what), { ...soon, what });
+
+test("reading goes on only when no reason to pause is left", async () => {
+  const { connection, near, far, heard } = await aConnection();
+  connection.pauseReading("answers");
+  connection.pauseReading("penalty");
+  connection.pauseReading("answers");
+  connection.resumeReading("answers");
+  expect(near.isPaused()).toBe(true);
+  far.write("later\n");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(heard).toEqual([]);
+  connection.resumeReading("answers");
+  expect(near.isPaused()).toBe(true);
+  connection.resumeReading("penalty");
+  await untilHeard(heard, "later");
+});
+
+test.each([
+  ["is paused", true],
+  ["reads", false],
+])("one that finishes while it %s reads on, whatever comes, and is paused no more", async (_, isPaused) => {
+  const { connection, near, far, heard, received } = await aConnection();
+  if (isPaused) connection.pauseReading("answers");
+  else connection.data(Buffer.from("stop\n"));
+  far.write("unread\n".repeat(100_000));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  connection.send("last words\n");
+  connection.finish("garbage", 0);
+  connection.pauseReading("penalty");
+  expect(near.isPaused()).toBe(false);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  connection.end();
+  await untilHeard(heard, "closed garbage");
+  await until(() => received.text === "last words\n", { ...soon, what: "the last words" });
+  expect(heard.filter((line) => line !== "stop")).toEqual(["closed garbage"]);
+});
+
+test("what is sent within a turn and what is shared keep their order", async () => {
+  const { connection, received } = await aConnection();
+  connection.send("a");
+  connection.send("b");
+  connection.sendShared(Buffer.from("c"));
+  connection.send("d");
+  await until(() => received.text === "abcd", { ...soon, what: "the text" });
+});
+
+test("bytes are written past the stream only while nothing waits in it or for it", async () => {
+  const { connection, near } = await aConnection({ queuedBytes: 2 ** 30 });
+  const direct = () => connection.directDescriptor;
+  const descriptor = direct();
+  expect(descriptor).toBeGreaterThan(0);
+  expect(connection.descriptor).toBe(descriptor);
+  connection.send("a");
+  expect(direct()).toBe(-1);
+  connection.flush();
+  expect(direct()).toBe(descriptor);
+  connection.sendShared(Buffer.alloc(64 * 2 ** 20));
+  expect(near.writableLength).toBeGreaterThan(0);
+  expect(direct()).toBe(-1);
+  connection.close("failed");
+  expect([direct(), connection.descriptor]).toEqual([-1, -1]);
+});
+
+test("a socket that was destroyed has no descriptor, though its end was not heard of yet", async () => {
+  const { connection, near } = await aConnection();
+  near.destroy();
+  expect([connection.directDescriptor, connection.descriptor]).toEqual([-1, -1]);
+});
+
+test("under TLS nothing is ever written past the stream; the TCP connection's descriptor is known", async () => {
+  const [secure, tcp] = [await aSocketPair(), await aSocketPair()];
+  const limits = { lineBytes: 100, queuedBytes: 65_536 };
+  const connection = new Connection(secure.near, "192.0.2.1", new Flusher(), limits, tcp.near);
+  expect(connection.isEncrypted).toBe(true);
+  expect(connection.directDescriptor).toBe(-1);
+  expect(connection.descriptor).toBe(descriptorOf(tcp.near));
+  expect(connection.descriptor).toBeGreaterThan(0);
+});
+
+test("after the end nothing is sent, nothing heard, and the first reason stays", async () => {
+  const { connection, far, heard, received } = await aConnection();
+  connection.send("dropped");
+  connection.close("failed");
+  connection.close("idle");
+  connection.finish("shutdown", 0);
+  connection.send("late");
+  connection.sendShared(Buffer.from("late"));
+  connection.data(Buffer.from("line\n"));
+  connection.drained();
+  connection.ended();
+  await untilHeard(heard, "closed failed");
+  await until(() => far.destroyed || far.readableEnded, { ...soon, what: "the peer's end" });
+  expect(heard).toEqual(["closed failed"]);
+  expect(received.text).toBe("");
+});
+
+test("lines behind the one that ended the connection are not read", async () => {
+  const { connection, heard } = await aConnection();
+  connection.data(Buffer.from("go\nstop\nnever\nsto"));
+  connection.data(Buffer.from("p\n"));
+  expect(heard).toEqual(["go", "stop"]);
+});
+
+test("one that finishes is cut after five seconds, if its answers are not known or not read by then", async () => {
+  const { connection, heard } = await aConnection();
+  connection.finish("shutdown", 1000);
+  connection.sweep(5999, 30_000);
+  expect(connection.isClosed).toBe(false);
+  connection.sweep(6000, 30_000);
+  await untilHeard(heard, "closed shutdown");
 });

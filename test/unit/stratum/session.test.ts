@@ -446,20 +446,20 @@ test("a subscription waits for the next extranonces, and is refused as unavailab
   const free: number[] = [];
   const pool = await aPool({ extranonces: { take: () => free.shift(), release: () => {} } });
   const [first, second, third] = await Promise.all([pool.connect(), pool.connect(), pool.connect()]);
-  const asked = [first, second, third].map((client) => client.request("mining.subscribe", []));
-  const answered = () => [first, second, third].filter(({ lines }) => lines.length > 0).length;
-  const untilAnswered = (count: number, isExhausted: boolean) =>
-    until(
-      () => {
-        pool.stratum.extranoncesArrived(isExhausted);
-        return answered() === count;
-      },
-      { timeoutMs: 5000, what: `${count} answers`, intervalMs: 2 },
-    );
+  const [one, two, three] = [first, second, third].map((client) => client.request("mining.subscribe", []));
+  for (const client of [first, second, third]) void client.request("mining.authorize", [user, "x"]);
+  await until(() => pool.stratum.counts.workers === 3, {
+    timeoutMs: 5000,
+    what: "all requests",
+    intervalMs: 2,
+  });
+  // Answers keep the order of their requests.
+  expect([first, second, third].flatMap(({ lines }) => lines)).toEqual([]);
   free.push(7, 8);
-  await untilAnswered(2, false);
-  await untilAnswered(3, true);
-  const answers = await Promise.all(asked);
+  // In the order in which they came in, whatever that was: two get one, the third none.
+  pool.stratum.extranoncesArrived(false);
+  pool.stratum.extranoncesArrived(true);
+  const answers = await Promise.all([one, two, three]);
   expect(answers.map(({ result }) => result?.[1]).sort()).toEqual(["00000007", "00000008", undefined]);
   expect(answers.find(({ result }) => result === null).error).toEqual([
     20,

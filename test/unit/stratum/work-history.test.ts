@@ -87,3 +87,55 @@ test("one job cannot be sent more often than it can be named", () => {
   expect(history.canAssign(5)).toBe(false);
   expect(history.canAssign(6)).toBe(true);
 });
+
+const restored = (last: number) =>
+  WorkHistory.restored(
+    [
+      { number: 5, variant: 0, difficulty: 256, target: targetFromDifficulty(256) },
+      { number: 8, variant: 2, difficulty: 64, target: targetFromDifficulty(64) },
+    ],
+    last,
+  );
+
+test("what was restored holds for the jobs between its first and its last, and no others", () => {
+  const history = restored(9);
+  const difficultyAt = (number: number, variant = 0) => history.inForce({ number, variant })?.difficulty;
+  expect([4, 5, 7, 8, 9, 10].map((number) => difficultyAt(number))).toEqual([
+    undefined,
+    64,
+    64,
+    64,
+    64,
+    undefined,
+  ]);
+  expect(difficultyAt(8, 2)).toBe(64);
+  expect(difficultyAt(8, 1)).toBeUndefined();
+  expect(history.lastNumber).toBe(9);
+  expect(history.assignment?.difficulty).toBe(64);
+});
+
+test("names go on behind those that were used", () => {
+  expect(restored(9).nextVariant(9)).toBe(1);
+  expect(restored(9).nextVariant(10)).toBe(0);
+  expect(restored(8).nextVariant(8)).toBe(3);
+  // A last job before the last assignment's cannot be: the end was not written down whole.
+  expect(restored(3).nextVariant(8)).toBe(3);
+});
+
+test("nothing restored is a history that begins", () => {
+  const history = WorkHistory.restored([], 9);
+  expect(history.assignment).toBeUndefined();
+  expect(history.inForce({ number: 9, variant: 0 })).toBeUndefined();
+  history.assigned({ number: 10, variant: 0, difficulty: 1, target: targetFromDifficulty(1) });
+  expect(history.inForce({ number: 10, variant: 0 })?.difficulty).toBe(1);
+});
+
+test("a job has 256 names", () => {
+  const history = new WorkHistory();
+  for (let variant = 0; variant < 255; variant++)
+    history.assigned({ number: 1, variant, difficulty: 1, target: targetFromDifficulty(1) });
+  expect(history.hasName(1)).toBe(true);
+  history.assigned({ number: 1, variant: 255, difficulty: 1, target: targetFromDifficulty(1) });
+  expect(history.hasName(1)).toBe(false);
+  expect(history.hasName(2)).toBe(true);
+});
