@@ -10,6 +10,7 @@ import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
 import { descriptorOf } from "./socket-descriptor.ts";
 import { type SocketOwner, setOwner } from "./socket-owner.ts";
+import { lineCost, type Turns, type Waiting } from "./turns.ts";
 
 export interface ConnectionLimits {
   readonly lineBytes: number;
@@ -33,19 +34,22 @@ export interface ConnectionHandler {
 }
 
 /** Why nothing is read for a while; reading goes on when no reason is left. */
-export const pauseReasons = { answers: 1, pace: 2, penalty: 4 } as const;
+export const pauseReasons = { answers: 1, pace: 2, penalty: 4, turn: 8 } as const;
 export type PauseReason = keyof typeof pauseReasons;
 
 /** How long the last answers may take to be known and read. */
 const finishMs = 5000;
+/** More than this of lines at once are no miner's, and must wait when a turn is used up. */
+const fewBytes = 4_096;
 
-export class Connection implements SocketOwner, LineReader {
+export class Connection implements SocketOwner, LineReader, Waiting {
   /** The client's own address, though a proxy stands between. */
   readonly remote: string;
   readonly #socket: Socket;
   /** The TCP socket; another one than `#socket` under TLS. */
   readonly #tcp: Socket;
   readonly #flusher: Flusher;
+  readonly #turns: Turns;
   readonly #limits: ConnectionLimits;
   readonly #lines: LineSplitter;
   #handler: ConnectionHandler | undefined;
@@ -53,6 +57,12 @@ export class Connection implements SocketOwner, LineReader {
   #reason: CloseReason = "peer";
   #outgoing = "";
   #pauses = 0;
+  /** The turn in which something was last taken, and how much. */
+  #turn = -1;
+  #spent = 0;
+  #waitsForTurn = false;
+  /** The client has ended its side, and lines from before wait. */
+  #endsLater = false;
   /** Infinite when nothing is stuck, or not yet. */
   #stuckSinceMs = Number.POSITIVE_INFINITY;
   #finishByMs = Number.POSITIVE_INFINITY;
@@ -62,6 +72,7 @@ export class Connection implements SocketOwner, LineReader {
     socket: Socket,
     remote: string,
     flusher: Flusher,
+    turns: Turns,
     limits: ConnectionLimits,
     tcp: Socket = socket,
   ) {
@@ -69,6 +80,7 @@ export class Connection implements SocketOwner, LineReader {
     this.#tcp = tcp;
     this.remote = remote;
     this.#flusher = flusher;
+    this.#turns = turns;
     this.#limits = limits;
     this.#lines = new LineSplitter(limits.lineBytes);
   }
@@ -140,7 +152,9 @@ export class Connection implements SocketOwner, LineReader {
   resumeReading(reason: PauseReason): void {
     const before = this.#pauses;
     this.#pauses &= ~pauseReasons[reason];
-    if (before !== 0 && this.#pauses === 0) this.#socket.resume();
+    if (before === this.#pauses) return;
+    if (this.#pauses === 0) this.#socket.resume();
+    else if (this.#pauses === pauseReasons.turn) this.#waitForTurn();
   }
 
   /** Sends what is queued and owed, then ends; the client has five seconds to read it. */
@@ -186,16 +200,72 @@ export class Connection implements SocketOwner, LineReader {
   data(chunk: Buffer): void {
     if (this.#state !== "open") return;
     try {
-      const inTime = this.#lines.push(chunk, this);
-      if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
+      this.#take(this.#lines.push(chunk, this));
     } catch (error) {
       this.#handler?.failed(error);
     }
   }
 
+  /** Lines that had to wait have their turn, unless something else holds them by now. */
+  goOn(): void {
+    this.#waitsForTurn = false;
+    if (this.#state !== "open" || this.#pauses !== pauseReasons.turn) return;
+    this.#pauses = 0;
+    try {
+      this.#take(this.#lines.resume(this));
+    } catch (error) {
+      this.#handler?.failed(error);
+    }
+    if (this.#state !== "open" || this.#pauses !== 0) return;
+    this.#socket.resume();
+    if (this.#endsLater) this.ended();
+  }
+
+  /** @param inTime whether the line splitter could go on. */
+  #take(inTime: boolean): void {
+    if (this.#state !== "open") {
+      this.#lines.takeRest();
+    } else if (!inTime) {
+      this.#handler?.lineTooLong();
+    } else if (this.#lines.holdsLines) {
+      this.pauseReading("turn");
+      if (this.#pauses === pauseReasons.turn) this.#waitForTurn();
+    }
+  }
+
+  #waitForTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    this.#turns.wait(this);
+  }
+
+  mayTake(bytes: number): boolean {
+    if (this.#state !== "open") return false;
+    this.#followTurn();
+    const cost = bytes + lineCost;
+    if (!this.#turns.grants(this.#spent, cost)) return false;
+    this.#spent += cost;
+    return true;
+  }
+
+  #followTurn(): void {
+    if (this.#turn === this.#turns.number) return;
+    this.#turn = this.#turns.number;
+    this.#spent = 0;
+  }
+
   /** What comes behind the line that ended the connection is not read any more. */
   lines(bytes: Buffer, from: number): number {
-    return this.#state === "open" ? (this.#handler?.lines(bytes, from) ?? from) : from;
+    if (this.#state !== "open" || this.#handler === undefined) return from;
+    const isMuch = bytes.length - from > fewBytes;
+    if (isMuch && this.#turns.isUsedUp) return from;
+    const to = this.#handler.lines(bytes, from);
+    if (isMuch && to > from) {
+      this.#followTurn();
+      this.#spent += to - from;
+      this.#turns.spend(to - from);
+    }
+    return to;
   }
 
   line(bytes: Buffer): void {
@@ -204,6 +274,10 @@ export class Connection implements SocketOwner, LineReader {
 
   ended(): void {
     if (this.#state !== "open") return;
+    if (this.#lines.holdsLines) {
+      this.#endsLater = true;
+      return;
+    }
     try {
       const rest = this.#lines.takeRest();
       if (rest !== undefined) this.#handler?.line(rest);

@@ -31,6 +31,7 @@ import type { Port } from "./port.ts";
 import type { RememberedDifficulties } from "./remembered-difficulties.ts";
 import type { RecordedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
+import { Turns } from "./turns.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
 import { Session } from "./v1/session.ts";
 import { WorkHistory } from "./work-history.ts";
@@ -165,6 +166,7 @@ export function createStratum(options: StratumOptions): Stratum {
   );
   const broadcaster = new Broadcaster(sessions, fanOut, clock, metrics.broadcastDone);
   const flusher = new Flusher();
+  const turns = new Turns();
   const doors = ports.map((port) => ({
     port,
     proxies: blockListOf(port.proxyFrom),
@@ -212,7 +214,7 @@ export function createStratum(options: StratumOptions): Stratum {
 
   function welcome(port: Port, arrival: Arrival, { socket, tcp, remote, firstBytes }: Arrived): void {
     arrivals.delete(arrival);
-    const connection = new Connection(socket, remote, flusher, limits, tcp);
+    const connection = new Connection(socket, remote, flusher, turns, limits, tcp);
     const guest = admission.guestOf(remote);
     const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
     sessions.add(session);

@@ -143,6 +143,14 @@ test("lines that are no requests are refused with the reason; ten in a row end t
   expect(pool.metrics.count("malformedLine")).toBe(21);
 });
 
+test("lines that must wait for another turn are all answered, though their sender has ended its side", async () => {
+  const pool = await aPool();
+  const client = await pool.connect();
+  client.socket.end(`${ping}\n`.repeat(400));
+  await client.untilEnded();
+  expect(client.lines).toHaveLength(400);
+});
+
 test("HTTP is told that this is a mining port, and closed", async () => {
   const pool = await aPool();
   const client = await pool.connect();
