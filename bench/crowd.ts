@@ -6,12 +6,10 @@
  *
  *   npm run bench:crowd [--only own,same] [--seconds 20] [--repeat 1] [--miners 50] [--shares-per-second 200]
  *     [--readers 500] [--writers 500] [--flooders 200] [--lines-per-second 50000] [--connects-per-second 300]
- *     [--addresses 16000] [--nice=-15] [--node-options="--cpu-prof"]
- *
- * `--nice` gives pool and crowd a priority (as root), for a machine that has other work too.
+ *     [--addresses 16000] [--node-options="--cpu-prof"]
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startBitcoind } from "../test/support/bitcoind.ts";
@@ -38,7 +36,6 @@ const { values } = parseArgs({
     "lines-per-second": { type: "string", default: "50000" },
     "connects-per-second": { type: "string", default: "300" },
     addresses: { type: "string", default: "16000" },
-    nice: { type: "string" },
     "node-options": { type: "string" },
   },
 });
@@ -55,6 +52,8 @@ interface Phase {
   readonly load: LoadResult;
   /** Of the worker's processor, 0 to 1. */
   readonly busy: number;
+  /** Seconds in which the worker's event loop was once later than 50 ms. */
+  readonly slowSeconds: number;
   readonly residentMiB: number;
   readonly heapMiB: number;
 }
@@ -152,8 +151,6 @@ async function pinPool(pool: TestPool): Promise<number> {
   const [worker] = await workerPids(pool);
   pin(pool.running.pid, poolCpu);
   pin(worker!, poolCpu);
-  prefer(pool.running.pid);
-  prefer(worker!);
   return worker!;
 }
 
@@ -162,24 +159,27 @@ function pin(pid: number, cpu: string): void {
   execFileSync("taskset", ["-apc", cpu, String(pid)], { stdio: "ignore" });
 }
 
-/** All threads of a process. */
-function prefer(pid: number): void {
-  if (values.nice === undefined) return;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    execFileSync("renice", ["-n", values.nice, "-p", thread], { stdio: "ignore" });
-  }
-}
-
 async function phaseOf(pool: TestPool, worker: number, load: () => Promise<LoadResult>): Promise<Phase> {
+  const slowBefore = await slowSecondsOf(pool);
   const [cpuBefore, startedAt] = [cpuSecondsOfFamily(worker), performance.now()];
   const result = await load();
   const busy = ((cpuSecondsOfFamily(worker) - cpuBefore) * 1000) / (performance.now() - startedAt);
   return {
     load: result,
     busy,
+    slowSeconds: (await slowSecondsOf(pool)) - slowBefore,
     residentMiB: residentBytesOf(worker) / MiB,
     heapMiB: (await pool.metric("nodejs_heap_size_used_bytes", { process: "worker-1" })) / MiB,
   };
+}
+
+async function slowSecondsOf(pool: TestPool): Promise<number> {
+  const inTime = { process: "worker-1", le: "0.05" };
+  const [all, within] = await Promise.all([
+    pool.metric("penstock_event_loop_lag_seconds_count", { process: "worker-1" }),
+    pool.metric("penstock_event_loop_lag_seconds_bucket", inTime),
+  ]);
+  return all - within;
 }
 
 function residentBytesOf(pid: number): number {
@@ -239,7 +239,7 @@ function print(from: string, runs: readonly Run[]): void {
   const phases = { alone: "alone", beside: "beside the crowd", after: "after it" } as const;
   console.log(
     table(
-      [...head, "worker CPU %", "resident MiB", "heap MiB"],
+      [...head, "seconds with a turn > 50 ms", "worker CPU %", "resident MiB", "heap MiB"],
       Object.entries(phases).map(([phase, name]) => {
         const all = runs.map((each) => each[phase as keyof typeof phases]);
         const middle = (pick: (phase: Phase) => number, digits: number) =>
@@ -254,6 +254,7 @@ function print(from: string, runs: readonly Run[]): void {
           middle(({ load }) => load.accepted, 0),
           middle(({ load }) => load.rejected + load.unexpected, 0),
           middle(({ load }) => load.unanswered, 0),
+          middle(({ slowSeconds }) => slowSeconds, 0),
           middle(({ busy }) => 100 * busy, 0),
           middle(({ residentMiB }) => residentMiB, 0),
           middle(({ heapMiB }) => heapMiB, 0),
