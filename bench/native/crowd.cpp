@@ -1,7 +1,7 @@
 // A crowd of hostile V1 peers in one thread, for bench/crowd.ts and the test of the same name: what the honest miners
 // beside it must not feel. Whoever is cut off comes back, from the next of its addresses.
 //
-//   readers     subscribe, authorize, ask ten times a second and read nothing; every other one reads a byte a second
+//   readers     subscribe, authorize, ask fifty times a second and read nothing; every other one reads a byte a second
 //   writers     one byte of a good line every 300 ms, never its end; every other one has authorized before
 //   flooders    lines as fast as they are told, each with one of the tastes below
 //   connectors  connect and are gone
@@ -43,6 +43,7 @@ namespace {
 constexpr std::uint64_t kMsNs = 1'000'000;
 constexpr std::uint64_t kSecondNs = 1'000 * kMsNs;
 constexpr std::uint64_t kAskEveryNs = 100 * kMsNs;
+constexpr std::size_t kAskedAtOnce = 5;
 constexpr std::uint64_t kByteEveryNs = 300 * kMsNs;
 constexpr std::uint64_t kComeBackNs = 50 * kMsNs;
 /// What a flooder writes at once, and what it is owed at most when it could not write for a while.
@@ -208,11 +209,14 @@ class Crowd {
     if (fd < 0) return -1;
     const int one = 1;
     const int little = 2'048;
+    const int segment = 1'448;
     const linger reset = {1, 0};
     // So that closing leaves no port behind; and readers have no room to read into.
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    // As on any other network: for the loopback's large segments the kernel would keep a megabyte of answers each.
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     if (kind == Kind::kReader) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     const sockaddr_in source = NextSource(kind);
     sockaddr_in pool = {};
@@ -307,8 +311,8 @@ class Crowd {
     peer.nextAtNs = now + kAskEveryNs;
     char byte;
     if (peer.number % 2 == 1 && ++peer.cursor % 10 == 0) (void)!recv(peer.fd, &byte, 1, 0);
-    Send(peer, request);
-    tally_.lines++;
+    Send(peer, Repeated(request, kAskedAtOnce));
+    tally_.lines += kAskedAtOnce;
   }
 
   void WriteByte(Peer& peer, std::uint64_t now) {
