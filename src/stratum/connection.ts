@@ -11,6 +11,7 @@ import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
 import { descriptorOf, hasDescriptor, stopReading } from "./socket-descriptor.ts";
 import { disown, type SocketOwner, setOwner } from "./socket-owner.ts";
+import { lineCost, type Turns, type Waiting } from "./turns.ts";
 
 export interface ConnectionLimits {
   readonly lineBytes: number;
@@ -34,11 +35,11 @@ export interface ConnectionHandler {
 }
 
 /** Why nothing is read for a while; reading goes on when no reason is left. */
-const pauseReasons = { answers: 1, penalty: 2 } as const;
+const pauseReasons = { answers: 1, penalty: 2, turn: 4 } as const;
 export type PauseReason = keyof typeof pauseReasons;
 
 interface Moving {
-  readonly unread: Buffer[];
+  readonly line: Buffer;
   readonly taken: (socket: Socket, unread: Buffer) => void;
 }
 
@@ -46,14 +47,17 @@ const newline = Buffer.from("\n");
 
 /** How long the last answers may take to be known and read. */
 const finishMs = 5000;
+/** More than this of lines at once are no miner's, and must wait when a turn is used up. */
+const fewBytes = 4_096;
 
-export class Connection implements SocketOwner, LineReader {
+export class Connection implements SocketOwner, LineReader, Waiting {
   /** The client's own address, though a proxy stands between. */
   readonly remote: string;
   readonly #socket: Socket;
   /** The TCP socket; another one than `#socket` under TLS. */
   readonly #tcp: Socket;
   readonly #flusher: Flusher;
+  readonly #turns: Turns;
   readonly #limits: ConnectionLimits;
   readonly #lines: LineSplitter;
   #handler: ConnectionHandler | undefined;
@@ -64,6 +68,12 @@ export class Connection implements SocketOwner, LineReader {
   #descriptor = -1;
   #outgoing = "";
   #pauses = 0;
+  /** The turn in which something was last taken, and how much. */
+  #turn = -1;
+  #spent = 0;
+  #waitsForTurn = false;
+  /** The client has ended its side, and lines from before wait. */
+  #endsLater = false;
   /** Infinite when nothing is stuck, or not yet. */
   #stuckSinceMs = Number.POSITIVE_INFINITY;
   #finishByMs = Number.POSITIVE_INFINITY;
@@ -73,6 +83,7 @@ export class Connection implements SocketOwner, LineReader {
     socket: Socket,
     remote: string,
     flusher: Flusher,
+    turns: Turns,
     limits: ConnectionLimits,
     tcp: Socket = socket,
   ) {
@@ -80,6 +91,7 @@ export class Connection implements SocketOwner, LineReader {
     this.#tcp = tcp;
     this.remote = remote;
     this.#flusher = flusher;
+    this.#turns = turns;
     this.#limits = limits;
     this.#lines = new LineSplitter(limits.lineBytes);
   }
@@ -155,7 +167,9 @@ export class Connection implements SocketOwner, LineReader {
   resumeReading(reason: PauseReason): void {
     const before = this.#pauses;
     this.#pauses &= ~pauseReasons[reason];
-    if (before !== 0 && this.#pauses === 0) this.#socket.resume();
+    if (before === this.#pauses) return;
+    if (this.#pauses === 0) this.#socket.resume();
+    else if (this.#pauses === pauseReasons.turn) this.#waitForTurn();
   }
 
   /** Sends what is queued and owed, then ends; the client has five seconds to read it. */
@@ -192,7 +206,7 @@ export class Connection implements SocketOwner, LineReader {
     this.flush();
     if (this.#state !== "open" || this.isEncrypted || this.#socket.writableLength > 0) return false;
     this.#state = "moving";
-    this.#moving = { unread: [Buffer.from(line), newline], taken };
+    this.#moving = { line: Buffer.from(line), taken };
     return true;
   }
 
@@ -207,26 +221,83 @@ export class Connection implements SocketOwner, LineReader {
   data(chunk: Buffer): void {
     if (this.#state !== "open") return;
     try {
-      const inTime = this.#lines.push(chunk, this);
-      if (this.#moving !== undefined) this.#leave(this.#moving);
-      else if (!inTime && this.#state === "open") this.#handler?.lineTooLong();
+      this.#take(this.#lines.push(chunk, this));
     } catch (error) {
       this.#handler?.failed(error);
     }
   }
 
+  /** Lines that had to wait have their turn, unless something else holds them by now. */
+  goOn(): void {
+    this.#waitsForTurn = false;
+    if (this.#state !== "open" || this.#pauses !== pauseReasons.turn) return;
+    this.#pauses = 0;
+    try {
+      this.#take(this.#lines.resume(this));
+    } catch (error) {
+      this.#handler?.failed(error);
+    }
+    if (this.#state !== "open" || this.#pauses !== 0) return;
+    this.#socket.resume();
+    if (this.#endsLater) this.ended();
+  }
+
+  /** @param inTime whether the line splitter could go on. */
+  #take(inTime: boolean): void {
+    if (this.#moving !== undefined) {
+      this.#leave(this.#moving);
+    } else if (this.#state !== "open") {
+      this.#lines.takeRest();
+    } else if (!inTime) {
+      this.#handler?.lineTooLong();
+    } else if (this.#lines.holdsLines) {
+      this.pauseReading("turn");
+      if (this.#pauses === pauseReasons.turn) this.#waitForTurn();
+    }
+  }
+
+  #waitForTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    this.#turns.wait(this);
+  }
+
+  mayTake(bytes: number): boolean {
+    if (this.#state !== "open") return false;
+    this.#followTurn();
+    const cost = bytes + lineCost;
+    if (!this.#turns.grants(this.#spent, cost)) return false;
+    this.#spent += cost;
+    return true;
+  }
+
+  #followTurn(): void {
+    if (this.#turn === this.#turns.number) return;
+    this.#turn = this.#turns.number;
+    this.#spent = 0;
+  }
+
   /** What comes behind the line that ended the connection is not read any more. */
   lines(bytes: Buffer, from: number): number {
-    return this.#state === "open" ? (this.#handler?.lines(bytes, from) ?? from) : from;
+    if (this.#state !== "open" || this.#handler === undefined) return from;
+    const isMuch = bytes.length - from > fewBytes;
+    if (isMuch && this.#turns.isUsedUp) return from;
+    const to = this.#handler.lines(bytes, from);
+    if (isMuch && to > from) {
+      this.#followTurn();
+      this.#spent += to - from;
+      this.#turns.spend(to - from);
+    }
+    return to;
   }
 
   line(bytes: Buffer): void {
     if (this.#state === "open") this.#handler?.line(bytes);
-    else this.#moving?.unread.push(Buffer.from(bytes), newline);
   }
 
-  #leave({ unread, taken }: Moving): void {
-    const rest = this.#lines.takeRest();
+  #leave({ line, taken }: Moving): void {
+    // Behind the line that moves it none was taken.
+    const rest = this.#lines.takeRest() ?? Buffer.alloc(0);
     this.#state = "closed";
     this.#moving = undefined;
     disown(this.#socket);
@@ -234,11 +305,15 @@ export class Connection implements SocketOwner, LineReader {
     // Nothing is left that would close it: whoever has the socket now does.
     this.#handler?.closed("moved");
     this.#handler = undefined;
-    taken(this.#socket, Buffer.concat(rest === undefined ? unread : [...unread, rest]));
+    taken(this.#socket, Buffer.concat([line, newline, rest]));
   }
 
   ended(): void {
     if (this.#state !== "open") return;
+    if (this.#lines.holdsLines) {
+      this.#endsLater = true;
+      return;
+    }
     try {
       const rest = this.#lines.takeRest();
       if (rest !== undefined) this.#handler?.line(rest);

@@ -3,17 +3,28 @@ const newline = 0x0a;
 export interface LineReader {
   /** All that is there from `from` on, where a line begins. @returns up to where whole lines were taken together. */
   lines(bytes: Buffer, from: number): number;
+  /** Whether a line of so many bytes may be handed over now; if not, it and what follows wait for the next `push`. */
+  mayTake(bytes: number): boolean;
   /** One line without its newline. What is handed over is valid during the call only. */
   line(bytes: Buffer): void;
 }
 
-/** Cuts a stream of bytes into lines, whatever the packets; holds back at most `maxBytes`. */
+const noBytes = Buffer.alloc(0);
+
+/** Cuts a stream of bytes into lines, whatever the packets; holds back `maxBytes` at most, and lines that must wait. */
 export class LineSplitter {
   readonly #maxBytes: number;
   #rest: Buffer | undefined;
+  /** Of what is held back, bytes that are known to have no newline. */
+  #searched = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** Whether whole lines may be held back, because the reader would not take them. */
+  get holdsLines(): boolean {
+    return this.#rest !== undefined && this.#searched === 0;
   }
 
   /**
@@ -21,32 +32,44 @@ export class LineSplitter {
    * @returns false when a line is longer than allowed; then nothing of it is kept, and the stream is of no more use.
    */
   push(chunk: Buffer, reader: LineReader): boolean {
-    let bytes = chunk;
-    // A newline in what was held back has been found already: look on from where it ended.
-    let from = 0;
-    if (this.#rest !== undefined) {
-      from = this.#rest.length;
-      bytes = Buffer.concat([this.#rest, chunk]);
-      this.#rest = undefined;
-    }
+    const bytes = this.#joined(chunk);
+    const from = this.#searched;
+    this.#rest = undefined;
+    this.#searched = 0;
     let start = reader.lines(bytes, 0);
     while (start < bytes.length) {
       const end = bytes.indexOf(newline, Math.max(start, from));
       if (end < 0) break;
       if (end - start > this.#maxBytes) return false;
+      if (!reader.mayTake(end - start)) {
+        this.#rest = bytes.subarray(start);
+        return true;
+      }
       reader.line(bytes.subarray(start, end));
       start = reader.lines(bytes, end + 1);
     }
     if (bytes.length - start > this.#maxBytes) return false;
     // A copy: a view would keep the whole packet in memory.
     if (start < bytes.length) this.#rest = Buffer.from(bytes.subarray(start));
+    this.#searched = bytes.length - start;
     return true;
+  }
+
+  /** Goes on with what was held back. @returns as `push` */
+  resume(reader: LineReader): boolean {
+    return this.push(noBytes, reader);
   }
 
   /** What came after the last newline: a client may close without one. */
   takeRest(): Buffer | undefined {
     const rest = this.#rest;
     this.#rest = undefined;
+    this.#searched = 0;
     return rest;
+  }
+
+  #joined(chunk: Buffer): Buffer {
+    if (this.#rest === undefined) return chunk;
+    return chunk.length === 0 ? this.#rest : Buffer.concat([this.#rest, chunk]);
   }
 }

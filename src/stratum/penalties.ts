@@ -22,6 +22,7 @@ import { contains, type Network, parseNetwork } from "./network.ts";
  */
 export const offences = {
   "malformed-line": { connectionPoints: 4, addressPoints: 10 },
+  garbage: { connectionPoints: 100, addressPoints: 10 },
   "not-stratum": { connectionPoints: 100, addressPoints: 10 },
   "line-too-long": { connectionPoints: 100, addressPoints: 10 },
   "subscribe-timeout": { connectionPoints: 100, addressPoints: 5 },

@@ -33,6 +33,7 @@ import type { Port } from "./port.ts";
 import type { RememberedDifficulties } from "./remembered-difficulties.ts";
 import type { EndedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
+import { Turns } from "./turns.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
 import { Session, type SessionDraft } from "./v1/session.ts";
 import { WorkHistory } from "./work-history.ts";
@@ -192,6 +193,7 @@ export function createStratum(options: StratumOptions): Stratum {
   );
   const broadcaster = new Broadcaster(sessions, fanOut, clock, metrics.broadcastDone);
   const flusher = new Flusher();
+  const turns = new Turns();
   const doors = ports.map((port) => ({
     port,
     proxies: blockListOf(port.proxyFrom),
@@ -242,7 +244,7 @@ export function createStratum(options: StratumOptions): Stratum {
 
   function welcome(port: Port, arrival: Arrival, { socket, tcp, remote, firstBytes }: Arrived): void {
     arrivals.delete(arrival);
-    const connection = new Connection(socket, remote, flusher, limits, tcp);
+    const connection = new Connection(socket, remote, flusher, turns, limits, tcp);
     const guest = admission.guestOf(remote);
     const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
     sessions.add(session);
@@ -264,7 +266,10 @@ export function createStratum(options: StratumOptions): Stratum {
     const port = ports[index];
     const { remote, ageMs } = draft;
     const nowMs = clock.monotonicMs();
-    if (!isServing && early.size < mostEarly) return keepForLater(moved, socket);
+    if (!isServing && early.size < mostEarly) {
+      keepForLater(moved, socket);
+      return;
+    }
     const refusal = port === undefined || !isServing ? "connections" : admission.enter(remote, nowMs);
     if (port === undefined || refusal !== undefined) {
       if (refusal !== undefined) metrics.connectionRefused(refusal);
@@ -274,7 +279,7 @@ export function createStratum(options: StratumOptions): Stratum {
     counts.connections += 1;
     metrics.connectionOpened();
     socket.allowHalfOpen = true;
-    const connection = new Connection(socket, remote, flusher, limits);
+    const connection = new Connection(socket, remote, flusher, turns, limits);
     const session = new Session(context, connection, port, admission.guestOf(remote), nowMs - ageMs, leave);
     session.takeUp(draft);
     sessions.add(session);
@@ -287,6 +292,7 @@ export function createStratum(options: StratumOptions): Stratum {
     const guest = arrival.isUnknown ? undefined : admission.guestOf(arrival.remote);
     if (offence !== undefined) {
       const penalty = penalties.offence(arrival, guest, offence, clock.monotonicMs());
+      if (penalty !== "none") metrics.penalty(penalty);
       if (penalty === "ban" && guest !== undefined) ban(guest, offence);
     }
     // Who was not admitted behind a proxy is counted no more.

@@ -189,6 +189,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   const splitter = new LineSplitter(defaultLimits.lineBytes);
   const reader = {
     lines: (bytes: Buffer, from: number) => (connection.isOpen ? session.lines(bytes, from) : from),
+    mayTake: () => true,
     line: (bytes: Buffer) => {
       if (connection.isOpen) session.line(bytes);
     },

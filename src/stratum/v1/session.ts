@@ -229,8 +229,9 @@ export class Session implements ConnectionHandler {
   #refuseGarbage(idText: string, detail: string): void {
     this.refuseMalformed(idText, detail);
     this.#garbageInARow += 1;
-    if (this.#garbageInARow >= this.context.limits.malformedLines) this.finish("garbage");
-    this.context.offended(this, "malformed-line");
+    const isTooMuch = this.#garbageInARow >= this.context.limits.malformedLines;
+    if (isTooMuch) this.finish("garbage");
+    this.context.offended(this, isTooMuch ? "garbage" : "malformed-line");
   }
 
   /** Reads nothing until then. */

@@ -4,6 +4,7 @@ import { encodeJobId } from "../../../src/protocol/v1/job-id.ts";
 import { Connection, type ConnectionHandler } from "../../../src/stratum/connection.ts";
 import { Flusher } from "../../../src/stratum/flusher.ts";
 import { descriptorOf } from "../../../src/stratum/socket-descriptor.ts";
+import { Turns } from "../../../src/stratum/turns.ts";
 import { until } from "../../support/deadline.ts";
 import { aJob } from "../../support/jobs.ts";
 import { freePort } from "../../support/ports.ts";
@@ -145,6 +146,14 @@ test("lines that are no requests are refused with the reason; ten in a row end t
   expect(client.lines).toHaveLength(23);
   expect(pool.metrics.count("connectionClosed garbage")).toBe(1);
   expect(pool.metrics.count("malformedLine")).toBe(21);
+});
+
+test("lines that must wait for another turn are all answered, though their sender has ended its side", async () => {
+  const pool = await aPool();
+  const client = await pool.connect();
+  client.socket.end(`${ping}\n`.repeat(400));
+  await client.untilEnded();
+  expect(client.lines).toHaveLength(400);
 });
 
 test("HTTP is told that this is a mining port, and closed", async () => {
@@ -371,7 +380,10 @@ async function aConnection({ queuedBytes = 65_536 } = {}) {
     closed: (reason) => heard.push(`closed ${reason}`),
     failed: () => heard.push("failed"),
   };
-  const connection = new Connection(near, "192.0.2.1", new Flusher(), { lineBytes: 100, queuedBytes });
+  const connection = new Connection(near, "192.0.2.1", new Flusher(), new Turns(), {
+    lineBytes: 100,
+    queuedBytes,
+  });
   connection.start(handler, Buffer.alloc(0));
   return { connection, near, far, heard, received };
 }
@@ -450,7 +462,7 @@ test("a socket that was destroyed has no descriptor, though its end was not hear
 test("under TLS nothing is ever written past the stream; the TCP connection's descriptor is known", async () => {
   const [secure, tcp] = [await aSocketPair(), await aSocketPair()];
   const limits = { lineBytes: 100, queuedBytes: 65_536 };
-  const connection = new Connection(secure.near, "192.0.2.1", new Flusher(), limits, tcp.near);
+  const connection = new Connection(secure.near, "192.0.2.1", new Flusher(), new Turns(), limits, tcp.near);
   expect(connection.isEncrypted).toBe(true);
   expect(connection.directDescriptor).toBe(-1);
   expect(connection.descriptor).toBe(descriptorOf(tcp.near));

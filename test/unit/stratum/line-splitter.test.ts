@@ -7,6 +7,7 @@ function split(chunks: readonly (string | Buffer)[]): { lines: string[]; inTime:
   const lines: string[] = [];
   const reader: LineReader = {
     lines: (_bytes, from) => from,
+    mayTake: () => true,
     line: (line) => void lines.push(line.toString()),
   };
   const inTime = chunks.every((chunk) => splitter.push(Buffer.from(chunk), reader));
@@ -46,6 +47,7 @@ test("lines that are taken together are not handed on again, and each offer begi
       }
       return at;
     },
+    mayTake: () => true,
     line: (line) => void seen.push(line.toString("latin1")),
   };
   const expected = Array.from({ length: 500 }, (_, index) => `line ${index}`);
@@ -63,4 +65,30 @@ test("lines of the longest allowed length are handed on, longer ones are not, wh
   expect(split([`${"x".repeat(101)}\n`])).toMatchObject({ lines: [], inTime: false });
   expect(split(["x".repeat(60), "x".repeat(41)])).toMatchObject({ lines: [], inTime: false, rest: "" });
   expect(split([`a\n${"x".repeat(101)}`])).toMatchObject({ lines: ["a"], inTime: false });
+});
+
+test("lines that the reader does not take yet are held back, and come in order when it goes on", () => {
+  const splitter = new LineSplitter(100);
+  const random = randomSource(7);
+  const seen: string[] = [];
+  let left = 0;
+  const reader: LineReader = {
+    lines: (_bytes, from) => from,
+    mayTake: () => left-- > 0,
+    line: (line) => void seen.push(line.toString("latin1")),
+  };
+  const expected = Array.from({ length: 300 }, (_, index) => `line ${index}`);
+  const bytes = Buffer.from(`${expected.join("\n")}\nno end`);
+  for (let at = 0; at < bytes.length; ) {
+    const to = at + random.integer(1, 90);
+    left = random.integer(0, 3);
+    expect(splitter.push(bytes.subarray(at, to), reader)).toBe(true);
+    while (splitter.holdsLines) {
+      left = random.integer(0, 3);
+      expect(splitter.resume(reader)).toBe(true);
+    }
+    at = to;
+  }
+  expect(seen).toEqual(expected);
+  expect(splitter.takeRest()?.toString()).toBe("no end");
 });

@@ -66,7 +66,14 @@ test.each(["not-stratum", "line-too-long", "subscribe-timeout", "tls-failure", "
   },
 );
 
-test.each(["malformed-line", "not-stratum", "line-too-long", "subscribe-timeout", "tls-failure"] as const)(
+test.each([
+  "malformed-line",
+  "garbage",
+  "not-stratum",
+  "line-too-long",
+  "subscribe-timeout",
+  "tls-failure",
+] as const)(
   "twenty connections dropped for %s in a minute do not get their address banned, thousands do",
   (offence) => {
     const few = new Penalties();
