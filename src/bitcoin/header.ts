@@ -12,7 +12,7 @@ import { PoolError } from "../errors.ts";
 
 export const headerLength = 80;
 
-/** Version bits that miners may roll (BIP 320): zero in every job's version, so that set, OR and XOR agree. */
+/** Version bits that miners may roll (BIP 320), where no others are set. */
 export const versionRollingMask = 0x1fffe000;
 
 /** Integers are unsigned 32 bit; hashes in internal order. */

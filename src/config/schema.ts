@@ -1,7 +1,19 @@
 import { chains } from "../bitcoin/address.ts";
 import { listenAddress, networkAddress, rpcUrl, serverUrl, zmqUrl } from "./endpoints.ts";
 import type { ValueOf } from "./setting.ts";
-import { autoOr, flag, group, list, number, oneOf, orNull, path, text, wholeNumber } from "./setting.ts";
+import {
+  autoOr,
+  bits,
+  flag,
+  group,
+  list,
+  number,
+  oneOf,
+  orNull,
+  path,
+  text,
+  wholeNumber,
+} from "./setting.ts";
 
 /** Share of a whole in percent: four decimals, so that it is a whole number of millionths. */
 const percentDecimals = 4;
@@ -390,6 +402,12 @@ export const schema = group("Penstock's settings.", {
       about:
         "Reads and judges usual submissions in native code, straight from the received bytes. Off: all in JavaScript, several times slower, with the same outcome.",
       default: true,
+    }),
+    versionMask: bits({
+      about:
+        "Version bits that miners may roll, in quotes: 1fffe000 (BIP 320), or 1fffffe0 for the 24 of BIP 323, a draft.",
+      default: "1fffe000",
+      within: 0x1fffffff,
     }),
     staleGraceSeconds: number({
       about:

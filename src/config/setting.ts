@@ -109,6 +109,26 @@ export function number(options: NumberOptions & { readonly decimals?: number }):
   });
 }
 
+/** Bits of 32, written as eight hex digits. @param within those that may be among them. */
+export function bits(options: Described & WithDefault<string> & { readonly within: number }): Leaf<number> {
+  const { within } = options;
+  const expects = `eight hex digits, of bits within ${hexOf(within)}`;
+  return leaf<number>(
+    options,
+    expects,
+    (written) => {
+      if (typeof written !== "string" || !/^[0-9a-fA-F]{8}$/.test(written)) return undefined;
+      const value = Number.parseInt(written, 16);
+      return (value & ~within) === 0 ? good(value) : undefined;
+    },
+    hexOf,
+  );
+}
+
+function hexOf(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
 export function flag(options: Described & WithDefault<boolean>): Leaf<boolean> {
   return leaf(options, "true or false", (written) =>
     typeof written === "boolean" ? good(written) : undefined,

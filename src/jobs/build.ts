@@ -11,6 +11,7 @@ export const maxJobNumber = 2 ** 40 - 1;
 /**
  * One job of a template: everything in it comes from that template and the issue, nothing from elsewhere.
  * @param spec checked before by checkCoinbaseSpec.
+ * @param versionMask bits that miners may roll: zero in the job's version, so that set, OR and XOR agree.
  * @throws PoolError as buildCoinbase does; then this template must not be mined on.
  */
 export function buildJob(
@@ -18,6 +19,7 @@ export function buildJob(
   spec: CoinbaseSpec,
   issue: JobIssue,
   addon: Pick<Addon, "merkleBranch">,
+  versionMask = versionRollingMask,
 ): JobData {
   const coinbase = buildCoinbase(template, spec, saltOf(issue.number));
   return {
@@ -26,7 +28,7 @@ export function buildJob(
     kind: template.kind,
     height: template.height,
     tipNumber: issue.tipNumber,
-    version: (template.version & ~versionRollingMask) >>> 0,
+    version: (template.version & ~versionMask) >>> 0,
     previousHash: template.previousHash,
     bits: template.bits,
     minTime: template.minTime,

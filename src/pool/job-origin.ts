@@ -11,7 +11,14 @@ export function originOfJobs(config: Config): string | undefined {
   if (boot === undefined) return undefined;
   const { chain, pool, journal } = config;
   return JSON.stringify([
-    ...[boot, chain, pool.frontEnd, journal.directory, stratumPorts(config).map(({ scheme }) => scheme)],
+    ...[
+      boot,
+      chain,
+      pool.frontEnd,
+      journal.directory,
+      stratumPorts(config).map(({ scheme }) => scheme),
+      config.stratum.versionMask,
+    ],
     ...[payees(config), feeMillionths(config), windowThousandths(config)],
   ]);
 }

@@ -220,7 +220,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
       log.warn({ event: "job-not-kept", err }, "a job could not be written; a restart would forget it"),
   });
   const feed = createJobFeed({
-    build: (template, issue) => buildJob(template, coinbase, issue, addon),
+    build: (template, issue) => buildJob(template, coinbase, issue, addon, config.stratum.versionMask),
     nextNumber: () => numbers.next(),
     clock,
     reissueMs,

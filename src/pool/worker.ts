@@ -4,7 +4,6 @@
  */
 import { Socket } from "node:net";
 import { join } from "node:path";
-import { versionRollingMask } from "../bitcoin/header.ts";
 import { openCandidateStore } from "../blocks/index.ts";
 import { systemClock } from "../clock.ts";
 import {
@@ -221,7 +220,7 @@ async function serve(
     remembered,
     soloJob: (job, account, coinbaseBytes) => soloJobs.jobFor(job, account, coinbaseBytes),
     transactionsOf: ({ data }, maxBytes) => transactionsOf(settings.templatesDirectory, data, maxBytes),
-    versionMask: versionRollingMask,
+    versionMask: config.stratum.versionMask,
     staleGraceSeconds: config.stratum.staleGraceSeconds,
     staleGraceMaxSeconds: config.stratum.staleGraceMaxSeconds,
     resumeSeconds: config.stratum.resumeSeconds,

@@ -120,6 +120,13 @@ describe("faults", () => {
     },
   );
 
+  test("version bits that miners may roll are eight hex digits, without those that say what a version is", () => {
+    expect(configOf(minimal()).stratum.versionMask).toBe(0x1fffe000);
+    expect(configOf(minimal({ stratum: { versionMask: "1FFFFFE0" } })).stratum.versionMask).toBe(0x1fffffe0);
+    for (const versionMask of ["3fffe000", "ffffffff", "1fffe00", "0x1fffe0", "1fffe00g", 1])
+      expect(faultOf(minimal({ stratum: { versionMask } }))).toContain("expected eight hex digits");
+  });
+
   test("IPv6 listens in brackets", () => {
     expect(configOf(minimal({ http: { listen: "[::1]:0" } })).http.listen).toEqual({ host: "::1", port: 0 });
   });
