@@ -18,8 +18,8 @@ export const lineCost = 256;
 const shortCost = lineCost + 1_024;
 /** Of one connection. */
 export const connectionCost = 16_384;
-/** Of all connections; some milliseconds. */
-export const turnCost = 262_144;
+/** Of all connections; a millisecond or two. */
+export const turnCost = 65_536;
 
 export class Turns {
   readonly #schedule: (begin: () => void) => void;
