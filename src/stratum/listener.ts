@@ -91,11 +91,12 @@ async function listen(
   );
   const where =
     listenOnSharedPort === undefined
-      ? { host: address.host, port: address.port, backlog }
-      : { fd: await openShared(address, listenOnSharedPort), backlog };
+      ? { host: address.host, port: address.port }
+      : { fd: await openShared(address, listenOnSharedPort) };
   return await new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
-    server.listen(where, () => {
+    // Beside a descriptor Node takes the backlog from nowhere but here.
+    server.listen(where, backlog, () => {
       server.removeAllListeners("error");
       // After this only accepting can fail, when descriptors run out; the connection limit keeps us from there.
       server.on("error", (error) => onError(address, error));
