@@ -52,6 +52,7 @@ import {
   type WorkerSettings,
 } from "./settings.ts";
 import { version } from "./version.ts";
+import { warmUp } from "./warm-up.ts";
 
 type Instruction = ToWorker<WorkerSettings>;
 type Start = Extract<Instruction, { type: "start" }>;
@@ -202,6 +203,10 @@ async function serve(
     keepMs: config.stratum.resumeSeconds * 1000,
     most: config.stratum.limits.resumableSessions,
   });
+  const firmware = createFirmwareTable({
+    profiles: settings.firmware.profiles,
+    unknown: settings.firmware.unknown,
+  });
   const stratum = createStratum({
     ports: stratumPorts(config),
     secureContext: () => certificate?.secureContext,
@@ -212,10 +217,7 @@ async function serve(
     intake,
     sockets: addon,
     extranonces,
-    firmware: createFirmwareTable({
-      profiles: settings.firmware.profiles,
-      unknown: settings.firmware.unknown,
-    }),
+    firmware,
     recorder: sessionFile,
     remembered,
     soloJob: (job, account, coinbaseBytes) => soloJobs.jobFor(job, account, coinbaseBytes),
@@ -347,6 +349,10 @@ async function serve(
     setTimeout(() => process.exit(1), orphanedLimitMs).unref();
     stop.now(undefined);
   });
+  const { chain, pool } = config;
+  const { versionMask, staleGraceSeconds, resumeSeconds } = config.stratum;
+  const rules = { chain, address: pool.address, firmware, versionMask, staleGraceSeconds, resumeSeconds };
+  await warmUp({ ...rules, addon, clock, limits: limitsOf(config.stratum.limits), log });
   send({ type: "ready", committed: journal.committed });
   inbox.deliverTo(obey);
   const failure = await Promise.race([stop.value, failed.value]);

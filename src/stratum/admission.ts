@@ -111,9 +111,8 @@ export class Admission {
    */
   admit(address: string, nowMs: number): AdmissionRefusal | undefined {
     if (this.#held === 0) throw new Error("only a held connection can be admitted");
-    const parsed = parseAddress(address);
-    const networks = parsed === undefined ? unknown : peerNetworks(parsed);
-    const isBanned = parsed !== undefined && this.#isBanned(parsed);
+    const networks = networksOf(address);
+    const isBanned = networks.parsed !== undefined && this.#isBanned(networks.parsed);
     const refusal = isBanned ? "banned" : this.#refusalOf(networks, nowMs);
     if (refusal !== undefined) {
       this.release();
@@ -161,9 +160,19 @@ export class Admission {
   }
 }
 
-function networksOf(address: string): PeerNetworks {
+interface KnownNetworks extends PeerNetworks {
+  readonly parsed: Address | undefined;
+}
+
+/** The last one that was asked for: a proxy's connections, or one that comes and is welcomed, ask again and again. */
+let last: { readonly text: string; readonly networks: KnownNetworks } | undefined;
+
+function networksOf(address: string): KnownNetworks {
+  if (last?.text === address) return last.networks;
   const parsed = parseAddress(address);
-  return parsed === undefined ? unknown : peerNetworks(parsed);
+  const networks = { parsed, ...(parsed === undefined ? unknown : peerNetworks(parsed)) };
+  last = { text: address, networks };
+  return networks;
 }
 
 /** Whether a share accepted then still speaks for its address now. */

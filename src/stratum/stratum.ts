@@ -196,7 +196,7 @@ export function createStratum(options: StratumOptions): Stratum {
   const turns = new Turns();
   const doors = ports.map((port) => ({
     port,
-    proxies: blockListOf(port.proxyFrom),
+    proxies: port.proxyFrom.length === 0 ? undefined : blockListOf(port.proxyFrom),
     reception: receive(port),
   }));
   let listeners: Listeners | undefined;
@@ -215,7 +215,7 @@ export function createStratum(options: StratumOptions): Stratum {
     // The peer was gone before we looked, or came while we stopped.
     if (address === undefined || !isServing) return void socket.destroy();
     const { proxies, reception } = doors[index]!;
-    const isProxy = proxies.check(plainAddress(address), isIPv6(plainAddress(address)) ? "ipv6" : "ipv4");
+    const isProxy = proxies !== undefined && isAmong(proxies, plainAddress(address));
     const nowMs = clock.monotonicMs();
     const refusal = isProxy ? admission.hold() : admission.enter(address, nowMs);
     if (refusal !== undefined) {
@@ -558,6 +558,10 @@ function blockListOf(networks: readonly { readonly address: string; readonly pre
   for (const { address, prefix } of networks)
     list.addSubnet(address, prefix, isIPv6(address) ? "ipv6" : "ipv4");
   return list;
+}
+
+function isAmong(list: BlockList, address: string): boolean {
+  return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 /** An IPv4 address as it is, though the socket listens for both families. */
