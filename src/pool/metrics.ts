@@ -38,15 +38,22 @@ export function journalMetrics({ journal }: Metrics): JournalMetrics {
   };
 }
 
-export function stratumMetrics({ stratum, shares }: Metrics): StratumMetrics {
+export function stratumMetrics(metrics: Metrics): StratumMetrics {
+  const { stratum, shares } = metrics;
+  const opened = new Tally((count) => stratum.opened.inc(count));
+  const firmware = new Tally((count, profile) => stratum.firmware.inc({ firmware: profile }, count));
+  const authorizations = new Tally((count, result) => stratum.authorizations.inc({ result }, count));
+  metrics.onCollect(() => {
+    for (const tally of [opened, firmware, authorizations]) tally.report();
+  });
   return {
-    connectionOpened: () => stratum.opened.inc(),
+    connectionOpened: () => opened.count(""),
     connectionClosed: (cause) => stratum.disconnects.inc({ cause }),
     connectionRefused: (cause) => stratum.refused.inc({ cause }),
     subscribed: (count) => stratum.subscribed.set(count),
     sessionResumed: () => stratum.resumed.inc(),
-    firmwareSeen: (firmware) => stratum.firmware.inc({ firmware }),
-    authorizeAnswered: (result) => stratum.authorizations.inc({ result }),
+    firmwareSeen: (profile) => firmware.count(profile),
+    authorizeAnswered: (result) => authorizations.count(result),
     submissionRefused(result) {
       shares.received.inc({ protocol: "v1" });
       shares.answered.inc({ protocol: "v1", result });
@@ -103,4 +110,23 @@ export function trackMetrics({ blocks }: Metrics): TrackMetrics {
     transition: (_from, state) => blocks.transitions.inc({ state }),
     looked: (whole) => blocks.looks.inc({ result: whole ? "whole" : "broken-off" }),
   };
+}
+
+/** Counts what happens at every login, and tells the metric when it is asked for: a counter's own way is much longer. */
+class Tally {
+  readonly #report: (count: number, label: string) => void;
+  readonly #counts = new Map<string, number>();
+
+  constructor(report: (count: number, label: string) => void) {
+    this.#report = report;
+  }
+
+  count(label: string): void {
+    this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
+  }
+
+  report(): void {
+    for (const [label, count] of this.#counts) this.#report(count, label);
+    this.#counts.clear();
+  }
 }

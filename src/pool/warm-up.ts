@@ -26,7 +26,7 @@ export interface WarmUpOptions
 }
 
 /** Logins in all, and at a time. Few more make it faster yet, and the start later. */
-const logins = 400;
+const logins = 600;
 const atATime = 50;
 /** A machine that is too busy for this starts cold. */
 const limitMs = 1_000;

@@ -30,8 +30,17 @@ const optionNames = new Map<string, keyof PasswordOptions>([
   ["th", "terahashes"],
 ]);
 
+const noOptions: PasswordOptions = {
+  difficulty: undefined,
+  startDifficulty: undefined,
+  minimumDifficulty: undefined,
+  terahashes: undefined,
+};
+
 /** Never throws, whatever the text. */
 export function decodePassword(text: string): PasswordOptions {
+  // Nearly all are `x` or nothing.
+  if (!text.includes("=")) return noOptions;
   const found = new Map<keyof PasswordOptions, number>();
   for (const part of partsOf(text)) {
     const equals = part.indexOf("=");
