@@ -23,6 +23,8 @@ export interface PostOptions {
   /** A longer answer is cut off and refused as malformed. */
   readonly maxAnswerBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** What the body waits for, in the kernel's hands: megabytes take the processor for milliseconds. */
+  readonly beforeReading?: (() => Promise<void>) | undefined;
 }
 
 export interface HttpEndpoint {
@@ -107,7 +109,10 @@ function exchange(url: URL, agent: Agent, body: string, options: PostOptions): P
       settle({ error: connectionError(url.host, cause), staleConnection: isStale(outgoing, cause) });
     });
     outgoing.on("response", (incoming) => {
-      collect(incoming, url.host, options.maxAnswerBytes).then((answer) => settle({ answer }), fail);
+      const ready = options.beforeReading?.() ?? Promise.resolve();
+      ready
+        .then(() => collect(incoming, url.host, options.maxAnswerBytes))
+        .then((answer) => settle({ answer }), fail);
     });
     if (options.signal?.aborted) onAbort();
     else options.signal?.addEventListener("abort", onAbort, { once: true });

@@ -48,9 +48,8 @@ export function openRpc(options: RpcOptions): NodeRpc {
     call: (method, parameters = []) => ordinary(method, parameters),
     async callDirect(method, parameters, { timeoutMs, signal, beforeReading }) {
       const body = JSON.stringify({ id: method, method, params: parameters });
-      const limits = { timeoutMs, signal, maxAnswerBytes: directAnswerBytes };
+      const limits = { timeoutMs, signal, beforeReading, maxAnswerBytes: directAnswerBytes };
       const answer = await postWithLogin(endpoint, login, body, limits);
-      await beforeReading?.();
       return readAnswer(endpoint.name, method, answer);
     },
     close: () => endpoint.close(),
@@ -88,6 +87,7 @@ interface Limits {
   readonly timeoutMs: number;
   readonly maxAnswerBytes: number;
   readonly signal?: AbortSignal | undefined;
+  readonly beforeReading?: (() => Promise<void>) | undefined;
 }
 
 async function postWithLogin(endpoint: HttpEndpoint, login: LoginSource, body: string, limits: Limits) {

@@ -3,7 +3,7 @@ import type { LiveJob } from "../jobs/live-jobs.ts";
 import type { FanOut } from "./fan-out.ts";
 
 export interface Receiver {
-  /** Takes its lines to `fanOut` where many get the same. */
+  /** Takes its lines to `fanOut` where many get the same. A job that it had, or that comes too late for it, is nothing. */
   deliver(job: LiveJob, fanOut: FanOut): void;
   failed(error: unknown): void;
 }
@@ -41,12 +41,10 @@ export class Broadcaster {
     this.#slice(round);
   }
 
+  /** Some stand in it twice: who has had a job passes over it. */
   #order(): readonly Receiver[] {
-    if (this.#round === undefined) return [...this.#receivers];
-    const waiting = this.#round.order
-      .slice(this.#round.at)
-      .filter((receiver) => this.#receivers.has(receiver));
-    return [...new Set([...waiting, ...this.#receivers])];
+    const round = this.#round;
+    return round === undefined ? [...this.#receivers] : [...round.order.slice(round.at), ...this.#receivers];
   }
 
   #slice(round: Round): void {

@@ -52,10 +52,10 @@ export class FanOut {
     }
     if (direct.length === 0) return;
     writer.sendToMany(this.#descriptors, direct.length, bytes, this.#sent);
-    for (const [index, connection] of direct.entries()) {
-      const sent = this.#sent[index]!;
+    for (let i = 0; i < direct.length; i++) {
+      const sent = this.#sent[i]!;
       // An error is found again by the stream, which closes the connection as it does always.
-      if (sent < bytes.length) connection.sendShared(bytes.subarray(Math.max(0, sent)));
+      if (sent < bytes.length) direct[i]!.sendShared(bytes.subarray(Math.max(0, sent)));
     }
   }
 }

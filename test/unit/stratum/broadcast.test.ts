@@ -16,7 +16,10 @@ function receivers(count: number): Received[] {
   return Array.from({ length: count }, () => {
     const jobs: LiveJob[] = [];
     const errors: unknown[] = [];
-    return { jobs, errors, deliver: (job) => jobs.push(job), failed: (error) => errors.push(error) };
+    const deliver = (job: LiveJob) => {
+      if (jobs.at(-1) !== job) jobs.push(job);
+    };
+    return { jobs, errors, deliver, failed: (error) => errors.push(error) };
   });
 }
 
