@@ -4,9 +4,10 @@
  * servers in C++ and in Node that do the same work on sockets and nothing else.
  *
  *   npm run bench:connections -- [--only storm,memory,block] [--subjects c++,node,pool] [--connections 10000]
- *     [--miners 1000,10000] [--blocks 5] [--repeat 1] [--pool-cpus 0] [--built true|false] [--nice=-15]
+ *     [--miners 1000,10000] [--blocks 5] [--repeat 1] [--pool-cpus 0] [--primary-cpu 1] [--built true|false] [--nice=-15]
  *     [--node-options="--cpu-prof"]
  *
+ * `--primary-cpu` gives the primary a processor other than the worker's, as \`stratum.workers: auto\` means it to have.
  * `--pool-cpus` names the processors of the server: "0" is one core for primary and worker together, "0,1" lets both
  * run where the generator and the node do. `--built false` runs the pool from its TypeScript source, whose loader costs
  * time and memory for each connection. `--nice` gives servers a priority (as root).
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     repeat: { type: "string", default: "1" },
     built: { type: "string", default: "true" },
     "pool-cpus": { type: "string", default: "0" },
+    "primary-cpu": { type: "string" },
     nice: { type: "string" },
     "node-options": { type: "string" },
     directory: { type: "string", default: tmpdir() },
@@ -45,7 +47,7 @@ const blocks = Number(values.blocks);
 const repeat = Number(values.repeat);
 const user = `${poolAddress}.bench`;
 const loadCpu = "1";
-const place = { cpu: values["pool-cpus"], nice: values.nice };
+const place = { cpu: values["pool-cpus"], primaryCpu: values["primary-cpu"], nice: values.nice };
 const quietMs = 5_000;
 /** Between two blocks: whatever the last one left to be done is done. */
 const betweenBlocksMs = 500;
@@ -101,7 +103,8 @@ try {
 }
 
 async function main(): Promise<void> {
-  console.log(`\nServer on processor ${place.cpu}; generator, node and Postgres on ${loadCpu}`);
+  const primary = place.primaryCpu === undefined ? "" : `, its primary on ${place.primaryCpu}`;
+  console.log(`\nServer on processor ${place.cpu}${primary}; generator, node and Postgres on ${loadCpu}`);
   if (only.has("storm")) await printStorm();
   if (only.has("memory")) await printMemory();
   if (only.has("block")) await printBlockTimes();

@@ -1,5 +1,5 @@
 /** The servers that the benchmark talks to: the pool as an operator runs it, and those that only answer. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -23,6 +23,8 @@ export interface CpuTime {
 /** Where a server runs: on some processors only (as taskset -c takes them), and with which priority (-20 … 19); by default as the system likes. */
 export interface Place {
   readonly cpu?: string;
+  /** Another processor for the pool's primary, as it has one where `stratum.workers` is auto. */
+  readonly primaryCpu?: string | undefined;
   readonly nice?: string | undefined;
 }
 
@@ -95,6 +97,8 @@ export async function startPool(settings: PoolSettings): Promise<PoolServer> {
   const child = spawnAt(place, [process.execPath, ...nodeOptions, program, "serve", "--config", config]);
   child.stdout!.pipe(process.stderr);
   await untilReady(httpPort, child);
+  if (place.primaryCpu !== undefined)
+    execFileSync("taskset", ["-apc", place.primaryCpu, String(child.pid)], { stdio: "ignore" });
   return {
     port,
     cpuTime: () => ({

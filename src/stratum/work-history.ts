@@ -38,7 +38,7 @@ export class WorkHistory {
   }
 
   get assignment(): Assignment | undefined {
-    return this.#assignments.at(-1);
+    return this.#assignments[this.#assignments.length - 1];
   }
 
   /** Whether there is room for a change of difficulty that could wait, sent together with the job `number`. */
@@ -58,7 +58,7 @@ export class WorkHistory {
 
   /** The job was sent under variant 0, at the difficulty assigned last. */
   sent(number: number): void {
-    this.#first = Math.min(this.#first, number);
+    if (number < this.#first) this.#first = number;
     this.#last = number;
     this.#lastVariant = 0;
   }

@@ -13,6 +13,9 @@ interface Texts {
 /** A job's lines, made once for all sessions. */
 export class WorkTexts {
   readonly #texts = new WeakMap<LiveJob, Texts>();
+  /** The job that was asked for last, most often by the connection before. */
+  #lastJob: LiveJob | undefined;
+  #lastTexts: Texts | undefined;
 
   /** The bytes that all sessions share: variant 0. */
   shared(job: LiveJob, clean: boolean): Buffer {
@@ -28,6 +31,13 @@ export class WorkTexts {
   }
 
   #of(job: LiveJob): Texts {
+    if (job === this.#lastJob) return this.#lastTexts!;
+    this.#lastTexts = this.#find(job);
+    this.#lastJob = job;
+    return this.#lastTexts;
+  }
+
+  #find(job: LiveJob): Texts {
     let texts = this.#texts.get(job);
     if (texts === undefined) {
       texts = { body: encodeNotifyBody(job.data), clean: undefined, carryOn: undefined };
