@@ -3,7 +3,8 @@
  * Without it one read of a flood is up to two megabytes of lines, and every miner waits for the last of them.
  *
  * A connection's first line of a turn goes through whatever the others do, if it is as short as what miners send; so a
- * flood costs an honest miner one turn. All else is taken from what the connection and the turn have left, and waits in
+ * flood costs an honest miner one turn. Who sends what makes no sense, or has had many shares refused and none accepted,
+ * has no such claim: a crowd of those would fill the turn with their first lines. All else is taken from what the connection and the turn have left, and waits in
  * order for the next turn when nothing is: its socket is not read meanwhile, so that the rest stays with the sender.
  */
 
@@ -42,10 +43,14 @@ export class Turns {
     return this.#left <= 0;
   }
 
-  /** @param spent what the connection has used in this turn. @returns whether it may use so much more; then it has. */
-  grants(spent: number, cost: number): boolean {
+  /**
+   * @param spent what the connection has used in this turn.
+   * @param isTrusted whether it is one of those that need not wait with their first line.
+   * @returns whether it may use so much more; then it has.
+   */
+  grants(spent: number, cost: number, isTrusted: boolean): boolean {
     const isFirst = spent === 0;
-    const isShort = isFirst && cost <= shortCost;
+    const isShort = isTrusted && isFirst && cost <= shortCost;
     const isWithin = isFirst || spent + cost <= connectionCost;
     if (!isShort && !(isWithin && (cost <= this.#left || this.#left === turnCost))) return false;
     this.spend(cost);

@@ -46,6 +46,8 @@ export interface SessionDraft {
 /** The one request that the pool sends is client.get_version; its answer bears this, far from what clients count. */
 const versionRequestId = 2_000_000_001;
 const versionAfterMs = 60_000;
+/** So many refusals and nothing else: its lines wait behind those of miners. */
+const mostlyRefused = 20;
 /** A client whose first shares, so many, are all too easy hashes something else than it was given. */
 const tellingShares = 50;
 
@@ -89,6 +91,8 @@ export class Session implements ConnectionHandler {
   #line: Buffer | undefined;
   /** Shares refused as too easy before any was accepted. */
   #tooEasyFromTheFirst = 0;
+  /** Shares refused before any was accepted. */
+  #refusedFromTheFirst = 0;
 
   constructor(
     context: SessionContext,
@@ -229,6 +233,7 @@ export class Session implements ConnectionHandler {
   #refuseGarbage(idText: string, detail: string): void {
     this.refuseMalformed(idText, detail);
     this.#garbageInARow += 1;
+    this.connection.isTrusted = this.channel?.hasShares ?? false;
     const isTooMuch = this.#garbageInARow >= this.context.limits.malformedLines;
     if (isTooMuch) this.finish("garbage");
     this.context.offended(this, isTooMuch ? "garbage" : "malformed-line");
@@ -253,6 +258,10 @@ export class Session implements ConnectionHandler {
 
   sharesRefused(reason: Reason, submissions: number): void {
     this.context.metrics.sharesRefused(this.profile.name, reason, submissions);
+    if (this.channel?.hasShares !== true) {
+      this.#refusedFromTheFirst += submissions;
+      if (this.#refusedFromTheFirst >= mostlyRefused) this.connection.isTrusted = false;
+    }
     if (reason === "low-difficulty") this.#sharesTooEasy(submissions);
   }
 
@@ -264,6 +273,7 @@ export class Session implements ConnectionHandler {
 
   /** @param difficulty of all shares together. */
   sharesAccepted(difficulty: number): void {
+    this.connection.isTrusted = true;
     this.#tooEasyFromTheFirst = tellingShares;
     this.channel?.count(difficulty);
     this.context.accepted(this);
