@@ -41,6 +41,8 @@ export interface ChannelState {
   readonly wanted: number;
   /** What was handed out by one scheme is judged by no other. */
   readonly scheme: Scheme;
+  /** Whether a share was ever accepted on it. */
+  readonly hasShares: boolean;
 }
 
 /** How far silence eases a device that was never heard, unless it is one of the slow ones. */
@@ -79,12 +81,13 @@ export class Channel {
     this.#tips = state?.tips ?? new TipHistory();
     const { start, min, max } = this.#bounds;
     this.#wanted = state === undefined ? start : clamp(state.wanted, min, max);
-    this.#isProven = state !== undefined;
+    this.#isProven = state?.hasShares ?? false;
   }
 
   state(scheme: Scheme): ChannelState {
     const { extranonce1 } = this;
-    return { extranonce1, work: this.#work, tips: this.#tips, wanted: this.#wanted, scheme };
+    const hasShares = this.#hasShares || this.#isProven;
+    return { extranonce1, work: this.#work, tips: this.#tips, wanted: this.#wanted, scheme, hasShares };
   }
 
   /** What is in force now; undefined before the first job. */

@@ -3,6 +3,9 @@
  * taken up once, within a time, and never while it lives.
  *
  * Its extranonce1 rests meanwhile and goes back when nobody came for it; then its shares are of no session any more.
+ *
+ * Those that never had a share accepted make room first, and have a quarter of it at most: whoever connects over and over
+ * takes nothing from miners.
  */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
@@ -27,6 +30,8 @@ export class KeptSessions {
   readonly #options: KeptSessionsOptions;
   /** Oldest first. */
   readonly #kept = new Map<string, Kept>();
+  /** Those of them that never had a share accepted; oldest first. */
+  readonly #unproven = new Set<string>();
 
   constructor(options: KeptSessionsOptions) {
     this.#options = options;
@@ -40,7 +45,11 @@ export class KeptSessions {
   keep(sessionId: string, state: ChannelState, keepMs = this.#options.keepMs): void {
     const { clock, most, keepMs: longestMs } = this.#options;
     this.#kept.set(sessionId, { state, untilMs: clock.monotonicMs() + Math.min(keepMs, longestMs) });
-    while (this.#kept.size > most) this.#forget(this.#kept.keys().next().value!);
+    if (!state.hasShares) this.#unproven.add(sessionId);
+    while (this.#kept.size > most || this.#unproven.size > Math.ceil(most / 4)) {
+      const [oldest] = this.#unproven.size > 0 ? this.#unproven : this.#kept.keys();
+      this.#forget(oldest!);
+    }
   }
 
   /** Takes a session up: from now on it lives. */
@@ -48,7 +57,7 @@ export class KeptSessions {
     const kept = this.#kept.get(sessionId);
     if (kept === undefined || kept.state.scheme !== scheme) return undefined;
     if (kept.untilMs <= this.#options.clock.monotonicMs()) return undefined;
-    this.#kept.delete(sessionId);
+    this.#drop(sessionId);
     return kept.state;
   }
 
@@ -63,8 +72,13 @@ export class KeptSessions {
 
   #forget(sessionId: string): void {
     const { state } = this.#kept.get(sessionId)!;
-    this.#kept.delete(sessionId);
+    this.#drop(sessionId);
     this.#options.onForgotten(sessionId, state);
+  }
+
+  #drop(sessionId: string): void {
+    this.#kept.delete(sessionId);
+    this.#unproven.delete(sessionId);
   }
 }
 

@@ -485,7 +485,9 @@ export function createStratum(options: StratumOptions): Stratum {
         lastJobNumber,
       );
       const wanted = assignments.at(-1)!.difficulty;
-      kept.keep(sessionId, { extranonce1, scheme, work, tips: new TipHistory(), wanted }, keepMs);
+      // Whether it had shares is not on file: it is given the benefit of the doubt, and there are only so many.
+      const state = { extranonce1, scheme, work, tips: new TipHistory(), wanted, hasShares: true };
+      kept.keep(sessionId, state, keepMs);
     },
     take(notices) {
       for (const notice of notices) bans.take(notice);

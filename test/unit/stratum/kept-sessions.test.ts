@@ -5,8 +5,9 @@ import { TipHistory } from "../../../src/stratum/tip-history.ts";
 import { WorkHistory } from "../../../src/stratum/work-history.ts";
 import { aClock } from "../../support/clock.ts";
 
-const aState = (extranonce1: number): ChannelState => ({
+const aState = (extranonce1: number, hasShares = true): ChannelState => ({
   extranonce1,
+  hasShares,
   scheme: "pplns",
   work: new WorkHistory(),
   tips: new TipHistory(),
@@ -91,4 +92,20 @@ test("session ids are all different and tell their worker process", () => {
   expect(workerOfSession(ids[0]!)).toBe(0xab);
   for (const text of ["", "ab", ids[0]!.toUpperCase(), `${ids[0]}0`, "g".repeat(24)])
     expect(workerOfSession(text)).toBeUndefined();
+});
+
+test("sessions that never had a share make room first, and have a quarter of it at most", () => {
+  const { kept, forgotten } = aKeeper({ most: 8 });
+  for (let number = 1; number <= 7; number++) kept.keep(`miner-${number}`, aState(number));
+  for (let number = 101; number <= 200; number++) kept.keep(`crowd-${number}`, aState(number, false));
+  expect(forgotten).not.toContain(1);
+  expect(kept.size).toBe(8);
+  kept.keep("miner-8", aState(8));
+  expect(kept.take("crowd-200", "pplns")).toBeUndefined();
+  expect(kept.take("miner-1", "pplns")?.extranonce1).toBe(1);
+  for (let number = 201; number <= 300; number++) kept.keep(`crowd-${number}`, aState(number, false));
+  expect(kept.size).toBe(8);
+  const fresh = aKeeper({ most: 8 });
+  for (let number = 1; number <= 5; number++) fresh.kept.keep(`crowd-${number}`, aState(number, false));
+  expect(fresh.forgotten).toEqual([1, 2, 3]);
 });

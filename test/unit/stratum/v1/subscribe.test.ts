@@ -112,8 +112,8 @@ test("a session is kept for its time and not longer", async () => {
   expect((await subscribe(await pool.connect(), late.sessionId)).extranonce1).not.toBe(late.extranonce1);
 });
 
-test("only as many sessions are kept as the bound says; the oldest go first", async () => {
-  const pool = await aServingPool({ limits: { resumableSessions: 2 } });
+test("only as many sessions are kept as the bound says; the oldest of those without a share go first", async () => {
+  const pool = await aServingPool({ limits: { resumableSessions: 8 } });
   const [oldest, middle, newest] = [await whoLeft(pool), await whoLeft(pool), await whoLeft(pool)];
   expect(pool.stratum.kept.size).toBe(2);
   expect((await subscribe(await pool.connect(), oldest.sessionId)).extranonce1).not.toBe(oldest.extranonce1);
