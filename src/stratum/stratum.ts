@@ -1,15 +1,14 @@
-import { BlockList, isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Chain } from "../bitcoin/address.ts";
 import type { Clock } from "../clock.ts";
-import { coinbaseLength } from "../jobs/job.ts";
 import type { LiveJob, LiveJobs } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
 import type { NativeIntake } from "../shares/native-intake.ts";
 import type { Shares } from "../shares/shares.ts";
 import { AddressBook } from "./address-book.ts";
-import { Admission, type Guest } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { Arrival, type Arrived, type Reception } from "./arrival.ts";
 import { type BanNotice, Bans } from "./bans.ts";
 import { Broadcaster } from "./broadcast.ts";
@@ -17,6 +16,8 @@ import type { ChannelState } from "./channel.ts";
 import { Connection } from "./connection.ts";
 import { connectionsPossible } from "./descriptor-limit.ts";
 import { DifficultyTable } from "./difficulty.ts";
+import { Discipline } from "./discipline.ts";
+import { Drain } from "./drain.ts";
 import type { Extranonces } from "./extranonce-leases.ts";
 import { ExtranonceLeases } from "./extranonce-leases.ts";
 import { FanOut, type SocketWriter } from "./fan-out.ts";
@@ -27,12 +28,13 @@ import type { StratumLimits } from "./limits.ts";
 import type { ListenAddress, Listeners } from "./listener.ts";
 import { listenAll } from "./listener.ts";
 import type { CloseReason, StratumMetrics } from "./metrics.ts";
-import { type Network, parseNetwork } from "./network.ts";
-import { type Offence, Penalties, type Penalty, slowMs } from "./penalties.ts";
+import type { Offence } from "./penalties.ts";
 import type { Port } from "./port.ts";
+import { Proxies } from "./proxies.ts";
 import type { RememberedDifficulties } from "./remembered-difficulties.ts";
 import type { EndedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
+import { TooEasyReport } from "./too-easy-report.ts";
 import { Turns } from "./turns.ts";
 import type { Counts, SessionContext } from "./v1/context.ts";
 import { Session, type SessionDraft } from "./v1/session.ts";
@@ -125,8 +127,6 @@ export interface Stratum {
 const sweepSlice = 500;
 /** Every so many sweeps each connection's round-trip time is asked for. */
 const roundTripSweeps = 10;
-/** Clients that can earn nothing are warned of once in so long, and otherwise seen at level debug. */
-const reportEveryMs = 60_000;
 
 /** How long, and how many, connections of other processes wait for this one to serve. */
 const earlyPatienceMs = 5_000;
@@ -146,6 +146,9 @@ export function createStratum(options: StratumOptions): Stratum {
     clock,
     onForgotten: (_, { extranonce1 }: ChannelState) => extranonces.giveBack(extranonce1),
   });
+  const bans = new Bans(limits.banSeconds * 1000);
+  const discipline = new Discipline({ limits, bans, clock, log, metrics, onBan: options.onBan });
+  const tooEasy = new TooEasyReport(clock, log);
   const context: SessionContext = {
     ...options,
     counts,
@@ -160,33 +163,9 @@ export function createStratum(options: StratumOptions): Stratum {
     texts: new WorkTexts(),
     staleGraceMs: options.staleGraceSeconds * 1000,
     staleGraceMaxMs: options.staleGraceMaxSeconds * 1000,
-    offended: (session, offence) =>
-      punish(
-        session,
-        penalties.offence(session.connection, session.guest, offence, clock.monotonicMs()),
-        offence,
-      ),
-    requested: (session) =>
-      punish(
-        session,
-        penalties.request(session.connection, session.guest, clock.monotonicMs()),
-        "request-flood",
-      ),
-    refused: (session, submissions) =>
-      punish(
-        session,
-        penalties.refused(session.connection, session.guest, submissions, clock.monotonicMs()),
-        "refused-flood",
-      ),
-    allTooEasy: reportTooEasy,
-    accepted: (session) => penalties.accepted(session.connection, session.guest, clock.monotonicMs()),
+    discipline,
+    allTooEasy: (session) => tooEasy.report(session),
   };
-  const bans = new Bans(limits.banSeconds * 1000);
-  const penalties = new Penalties({
-    requestsPerSecond: limits.requestsPerSecond,
-    refusedInARow: limits.refusedInARow,
-    exempt: limits.neverBanned.map(networkOfSetting),
-  });
   const admission = new Admission(
     { ...limits, connections: limits.connections ?? connectionsPossible() },
     (address) => bans.isBanned(address, clock.wallMs()),
@@ -196,7 +175,7 @@ export function createStratum(options: StratumOptions): Stratum {
   const turns = new Turns();
   const doors = ports.map((port) => ({
     port,
-    proxies: port.proxyFrom.length === 0 ? undefined : blockListOf(port.proxyFrom),
+    proxies: new Proxies(port.proxyFrom),
     reception: receive(port),
   }));
   let listeners: Listeners | undefined;
@@ -204,7 +183,6 @@ export function createStratum(options: StratumOptions): Stratum {
   let sweeps = 0;
   let isSweeping = false;
   let isServing = false;
-  let quietUntilMs = Number.NEGATIVE_INFINITY;
   let drain: Drain | undefined;
   /** Connections that came over before this process served. */
   const early = new Map<NodeJS.Timeout, () => void>();
@@ -215,7 +193,7 @@ export function createStratum(options: StratumOptions): Stratum {
     // The peer was gone before we looked, or came while we stopped.
     if (address === undefined || !isServing) return void socket.destroy();
     const { proxies, reception } = doors[index]!;
-    const isProxy = proxies !== undefined && isAmong(proxies, plainAddress(address));
+    const isProxy = proxies.has(address);
     const nowMs = clock.monotonicMs();
     const refusal = isProxy ? admission.hold() : admission.enter(address, nowMs);
     if (refusal !== undefined) {
@@ -290,11 +268,7 @@ export function createStratum(options: StratumOptions): Stratum {
     arrivals.delete(arrival);
     const offence = offenceOf(reason);
     const guest = arrival.isUnknown ? undefined : admission.guestOf(arrival.remote);
-    if (offence !== undefined) {
-      const penalty = penalties.offence(arrival, guest, offence, clock.monotonicMs());
-      if (penalty !== "none") metrics.penalty(penalty);
-      if (penalty === "ban" && guest !== undefined) ban(guest, offence);
-    }
+    if (offence !== undefined) discipline.endedBadly(arrival, guest, offence);
     // Who was not admitted behind a proxy is counted no more.
     if (arrival.isUnknown) {
       if (reason !== "not-admitted") admission.release();
@@ -314,60 +288,6 @@ export function createStratum(options: StratumOptions): Stratum {
     if (counts.connections > 0) return;
     for (const resolve of whenEmpty) resolve();
     whenEmpty = [];
-  }
-
-  function punish(session: Session, penalty: Penalty, offence: Offence): void {
-    if (penalty === "none") return;
-    metrics.penalty(penalty);
-    const { remote } = session.connection;
-    switch (penalty) {
-      case "warn":
-        log.debug({ event: "peer-warned", remote, offence }, "a connection behaves badly");
-        session.show(`This connection sends what makes no sense to the pool (${offence}).`);
-        break;
-      case "slow":
-        session.slowDown(clock.monotonicMs() + slowMs);
-        break;
-      case "drop":
-        session.finish("penalty");
-        break;
-      case "ban":
-        if (session.guest !== undefined) ban(session.guest, offence);
-        session.finish("penalty");
-        break;
-    }
-  }
-
-  /** A farm of such devices is one line a minute; the metric of refused shares has how many there are. */
-  function reportTooEasy(session: Session): void {
-    const { connection, agent, profile, channel } = session;
-    const work = session.currentWork?.data;
-    const nowMs = clock.monotonicMs();
-    const level = nowMs >= quietUntilMs ? "warn" : "debug";
-    if (level === "warn") quietUntilMs = nowMs + reportEveryMs;
-    log[level](
-      {
-        event: "client-shares-too-easy",
-        remote: connection.remote,
-        agent,
-        firmware: profile.name,
-        coinbaseBytes: work && coinbaseLength(work),
-        difficulty: channel?.assignment?.difficulty,
-      },
-      "not one of a client's first shares meets its difficulty: its device may cut coinbases that are too large for it " +
-        "(a shorter pool.split makes them smaller; for solo work, fewer coinbaseBytes in its firmware profile), or it does " +
-        "not follow its difficulty",
-    );
-  }
-
-  function ban({ network }: Guest, offence: Offence): void {
-    const notice = limits.banSeconds === 0 ? undefined : bans.ban(network, offence, clock.wallMs());
-    if (notice === undefined) return;
-    log.warn(
-      { event: "address-banned", network, offence, round: notice.round, untilMs: notice.untilMs },
-      "an address is refused for a time: its connections were closed for hostility over and over",
-    );
-    options.onBan(notice);
   }
 
   async function listen(): Promise<void> {
@@ -400,7 +320,7 @@ export function createStratum(options: StratumOptions): Stratum {
     const nowMs = clock.monotonicMs();
     sweepArrivals(nowMs);
     admission.sweep(nowMs);
-    penalties.sweep(nowMs);
+    discipline.sweep(nowMs);
     bans.sweep(clock.wallMs());
     kept.sweep();
     extranonces.sweep();
@@ -509,35 +429,6 @@ export function createStratum(options: StratumOptions): Stratum {
   };
 }
 
-/** Asks sessions to come again, spread evenly over a time. */
-class Drain {
-  readonly #sessions: readonly Session[];
-  readonly #elsewhere: Reconnect | undefined;
-  readonly #overMs: number;
-  readonly #startedMs: number;
-  #asked = 0;
-
-  constructor(
-    sessions: readonly Session[],
-    elsewhere: Reconnect | undefined,
-    overMs: number,
-    startedMs: number,
-  ) {
-    this.#sessions = sessions;
-    this.#elsewhere = elsewhere;
-    this.#overMs = overMs;
-    this.#startedMs = startedMs;
-  }
-
-  /** @returns whether all have been asked. */
-  step(nowMs: number): boolean {
-    const part = this.#overMs === 0 ? 1 : Math.min(1, (nowMs - this.#startedMs) / this.#overMs);
-    const due = Math.floor(this.#sessions.length * part);
-    for (; this.#asked < due; this.#asked++) this.#sessions[this.#asked]!.askToReconnect(this.#elsewhere);
-    return this.#asked === this.#sessions.length;
-  }
-}
-
 /** What the way in which an arrival ended says about its peer. */
 function offenceOf(reason: CloseReason): Offence | undefined {
   switch (reason) {
@@ -553,24 +444,4 @@ function offenceOf(reason: CloseReason): Offence | undefined {
     default:
       return undefined;
   }
-}
-
-function blockListOf(networks: readonly { readonly address: string; readonly prefix: number }[]): BlockList {
-  const list = new BlockList();
-  for (const { address, prefix } of networks)
-    list.addSubnet(address, prefix, isIPv6(address) ? "ipv6" : "ipv4");
-  return list;
-}
-
-function isAmong(list: BlockList, address: string): boolean {
-  return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
-}
-
-/** An IPv4 address as it is, though the socket listens for both families. */
-function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
-}
-
-function networkOfSetting({ address, prefix }: { address: string; prefix: number }): Network {
-  return parseNetwork(`${address}/${prefix}`)!;
 }

@@ -152,11 +152,13 @@ const methods = [
 ];
 
 test("each method takes any value in any place of its parameters, with one answer to each request", async () => {
-  for (const method of methods) {
+  // Few enough on a connection that it is not slowed down for what is no request at all.
+  const parts = [strange.slice(0, 7), strange.slice(7, 14), strange.slice(14)];
+  for (const [method, values] of methods.flatMap((name) => parts.map((part) => [name, part] as const))) {
     const client = await RawClient.connect(pool.stratumPort);
     let id = 0;
     const ask = (params: string) => client.send(`{"id":${++id},"method":"${method}","params":${params}}\n`);
-    for (const value of strange) {
+    for (const value of values) {
       ask(value);
       for (let place = 0; place < 6; place++) {
         const good = ['"x"', '"00"', '"0000000000000000"', '"00000000"', '"00000000"', '"00000000"'];

@@ -5,13 +5,13 @@ import type { NativeIntake } from "../../shares/native-intake.ts";
 import type { Shares } from "../../shares/shares.ts";
 import type { AddressBook } from "../address-book.ts";
 import type { ChannelContext } from "../channel.ts";
+import type { Discipline } from "../discipline.ts";
 import type { ExtranonceLeases } from "../extranonce-leases.ts";
 import type { FanOut } from "../fan-out.ts";
 import type { MatchFirmware } from "../firmware.ts";
 import type { KeptSessions } from "../kept-sessions.ts";
 import type { StratumLimits } from "../limits.ts";
 import type { StratumMetrics } from "../metrics.ts";
-import type { Offence } from "../penalties.ts";
 import type { Port } from "../port.ts";
 import type { RememberedDifficulties } from "../remembered-difficulties.ts";
 import type { SessionRecorder } from "../session-record.ts";
@@ -45,16 +45,10 @@ export interface SessionContext extends ChannelContext {
   readonly log: Logger;
   readonly metrics: StratumMetrics;
   readonly counts: Counts;
-  /** What the peer did wrong; what follows from it happens at once. */
-  offended(session: Session, offence: Offence): void;
-  /** A request that is no submission came. */
-  requested(session: Session): void;
-  /** So many submissions in a row were refused. */
-  refused(session: Session, submissions: number): void;
+  /** Hears what peers do; what follows from it happens at once. */
+  readonly discipline: Pick<Discipline, "offended" | "requested" | "refused" | "accepted">;
   /** All shares that the client sent so far are too easy by far: whoever looks after it should know. */
   allTooEasy(session: Session): void;
-  /** Shares became durable: they speak for their address. */
-  accepted(session: Session): void;
 }
 
 /** Of one worker process, now. */

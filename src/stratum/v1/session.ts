@@ -183,7 +183,7 @@ export class Session implements ConnectionHandler {
     const problem = this.#dispatch(method, line);
     // A farm's proxy authorizes thousands of names at once; their number has a limit of its own.
     const isNewWorker = this.workers.size > workersBefore;
-    if (method !== "mining.submit" && !isNewWorker) this.context.requested(this);
+    if (method !== "mining.submit" && !isNewWorker) this.context.discipline.requested(this);
     if (problem !== undefined) this.refuseMalformed(line.idText, problem.detail);
   }
 
@@ -220,7 +220,7 @@ export class Session implements ConnectionHandler {
   /** Some clients answer what was only a notice: nothing follows from that. */
   #takeAnswer(line: Line): void {
     this.#lastRequestMs = this.context.clock.monotonicMs();
-    this.context.requested(this);
+    this.context.discipline.requested(this);
     if (this.#askedVersion && line.idText === String(versionRequestId)) takeVersion(this, line);
   }
 
@@ -236,7 +236,7 @@ export class Session implements ConnectionHandler {
     this.connection.isTrusted = this.channel?.hasShares ?? false;
     const isTooMuch = this.#garbageInARow >= this.context.limits.malformedLines;
     if (isTooMuch) this.finish("garbage");
-    this.context.offended(this, isTooMuch ? "garbage" : "malformed-line");
+    this.context.discipline.offended(this, isTooMuch ? "garbage" : "malformed-line");
   }
 
   /** Reads nothing until then. */
@@ -276,7 +276,7 @@ export class Session implements ConnectionHandler {
     this.connection.isTrusted = true;
     this.#tooEasyFromTheFirst = tellingShares;
     this.channel?.count(difficulty);
-    this.context.accepted(this);
+    this.context.discipline.accepted(this);
   }
 
   /** Another name or other wishes than before. @param from whether the difficulty begins anew or stays if it may. */
@@ -437,7 +437,7 @@ export class Session implements ConnectionHandler {
 
   #missed(reason: CloseReason): void {
     this.finish(reason);
-    if (reason !== "idle") this.context.offended(this, "subscribe-timeout");
+    if (reason !== "idle") this.context.discipline.offended(this, "subscribe-timeout");
   }
 
   #missedDeadline(nowMs: number): CloseReason | undefined {
@@ -476,7 +476,7 @@ export class Session implements ConnectionHandler {
   lineTooLong(): void {
     this.refuseMalformed("null", `the line is longer than ${this.context.limits.lineBytes} bytes`);
     this.finish("line-too-long");
-    this.context.offended(this, "line-too-long");
+    this.context.discipline.offended(this, "line-too-long");
   }
 
   ended(): void {
@@ -508,7 +508,7 @@ export class Session implements ConnectionHandler {
       recorder.ended(this.sessionId, channel.lastJobNumber);
     }
     counts.workers -= this.workers.size;
-    if (reason === "slow-reader") this.context.offended(this, reason);
+    if (reason === "slow-reader") this.context.discipline.offended(this, reason);
     metrics.connectionClosed(reason);
     log.debug(
       { event: "connection-closed", remote: connection.remote, agent: this.agent, reason },

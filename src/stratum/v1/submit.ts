@@ -109,7 +109,7 @@ function refuse(session: Session, line: Line, reason: Reason): void {
 
 /** A flood of refused submissions has consequences; what could not be stored is our own trouble. */
 function blame(session: Session, reason: Reason, submissions: number): void {
-  if (reason !== "unavailable") session.context.refused(session, submissions);
+  if (reason !== "unavailable") session.context.discipline.refused(session, submissions);
 }
 
 function judge(
