@@ -17,7 +17,7 @@ import { isBefore, Waiting } from "./waiting.ts";
 const defaultMaxRecords = 40_000;
 /** Less often than workers commit, so that the books do not fill with batches of a handful of shares. */
 const defaultIntervalMs = 1000;
-/** With more than this waiting, the next round begins at once. */
+/** With as many waiting, or a full batch, the next round begins at once. */
 const backlogRecords = 1_000;
 const firstRetryMs = 100;
 const lastRetryMs = 5_000;
@@ -142,11 +142,11 @@ class Ingestion implements Ingest {
         const { intervalMs = defaultIntervalMs, clock } = this.#options;
         const restMs = intervalMs - (clock.monotonicMs() - startedMs);
         if (busy) continue;
-        if (restMs > 0) await this.#pause(restMs, false);
-        if (this.lagRecords === 0) await this.#pause(retentionCheckMs, true);
+        if (restMs > 0) await this.#pause(restMs, this.#backlog);
+        if (this.lagRecords === 0) await this.#pause(retentionCheckMs, 1);
       } catch (error) {
         this.#failed(error as Error);
-        await this.#pause(retryMs, false);
+        await this.#pause(retryMs, Number.POSITIVE_INFINITY);
         retryMs = Math.min(retryMs * 2, lastRetryMs);
       }
     }
@@ -194,7 +194,7 @@ class Ingestion implements Ingest {
     const end = { node, epoch: batch.epoch, sequence: batch.last };
     this.#reach(end);
     // The rest of an epoch may be followed by the next epoch's records.
-    return end.epoch < upTo.epoch || this.#lagOf(this.#announced.get(node)!) > backlogRecords;
+    return end.epoch < upTo.epoch || this.#lagOf(this.#announced.get(node)!) >= this.#backlog;
   }
 
   async #apply(batch: Batch): Promise<void> {
@@ -260,13 +260,18 @@ class Ingestion implements Ingest {
     );
   }
 
-  /** @param interruptible by an announcement; `stop` always interrupts. */
-  async #pause(ms: number, interruptible: boolean): Promise<void> {
-    if (this.#stopped || (interruptible && this.lagRecords > 0)) return;
+  /** With as many records waiting there is no rest. */
+  get #backlog(): number {
+    return Math.min(backlogRecords, this.#options.maxRecords ?? defaultMaxRecords);
+  }
+
+  /** @param enough records that wait end it; `stop` always does. */
+  async #pause(ms: number, enough: number): Promise<void> {
+    if (this.#stopped || this.lagRecords >= enough) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
-        if (!interruptible && !this.#stopped) return;
+        if (this.lagRecords < enough && !this.#stopped) return;
         clearTimeout(timer);
         resolve();
       };

@@ -94,6 +94,18 @@ test("a journal that was opened again goes on in its new epoch after the rest of
   expect((await ledger.cursors()).get("0-1")).toMatchObject({ epoch: 3, sequence: 2 });
 });
 
+test("a full batch that waits is applied without a rest", { timeout: 15_000 }, async () => {
+  const { url, ledger } = await aLedger();
+  const journal = new MemoryJournal("0-1");
+  const ingest = ingestOf(ledger, [journal], { maxRecords: 30, intervalMs: 3_600_000 });
+  ingest.announce(journal.append(...shares(90)));
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(90);
+  ingest.announce(journal.append(...shares(30)));
+  await ingest.caughtUp();
+  expect(await countOf(url)).toBe(120);
+});
+
 test("the lag says how many durable records are not in the books, and is 0 when all are", async () => {
   const { ledger } = await aLedger();
   const journal = new MemoryJournal("0-1");
