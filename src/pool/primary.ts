@@ -141,7 +141,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const api = await startApi({
     listen: config.http.listen,
     readiness,
-    metricsText: async () => mergeMetrics([await metrics.collect(), ...(await gatherMetrics())]),
+    metricsText: async () => {
+      const ofWorkers = await gatherMetrics();
+      return mergeMetrics([await metrics.collect(), ...ofWorkers]);
+    },
     log,
   });
   undo.push(() => api.close());

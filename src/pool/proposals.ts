@@ -4,7 +4,7 @@ import { encodeHeader } from "../bitcoin/header.ts";
 import { merkleRoot } from "../bitcoin/merkle.ts";
 import { extranonce1Length, extranonce2Length, type JobData } from "../jobs/job.ts";
 
-/** `outdated`: the node has another tip by now and says nothing about this job. */
+/** `outdated`: the node has another tip by now, or this very block on a side branch, and says nothing about this job. */
 export type ProposalVerdict =
   | { readonly kind: "valid" | "outdated" }
   | { readonly kind: "refused"; readonly reason: string };
@@ -20,8 +20,9 @@ export async function proposeJob(
   propose: (blockHex: string) => Promise<unknown>,
 ): Promise<ProposalVerdict> {
   const answer = await propose(emptyWorkBlock(job, transactions).toString("hex"));
-  if (answer === null) return { kind: "valid" };
-  if (typeof answer === "string" && answer.startsWith("inconclusive")) return { kind: "outdated" };
+  // BIP 22's duplicates: at a trivial difficulty a miner may have solved exactly this block.
+  if (answer === null || answer === "duplicate") return { kind: "valid" };
+  if (typeof answer === "string" && /^(duplicate-)?inconclusive/.test(answer)) return { kind: "outdated" };
   return { kind: "refused", reason: String(answer) };
 }
 

@@ -48,7 +48,9 @@ test("every expression of the dashboard and of the alerts gives data about a poo
       return problems.length === 0;
     },
     { timeoutMs: 40_000, intervalMs: 300, what: "data for every expression" },
-  ).catch(() => {});
+  ).catch((error: Error) => {
+    if (error.cause !== undefined) throw error.cause;
+  });
   expect(problems).toEqual([]);
 });
 

@@ -121,6 +121,9 @@ test("a solo miner who is paid at the pool's own address is a solo miner still",
 test.each([
   [null, { kind: "valid" }],
   ["inconclusive-not-best-prevblk", { kind: "outdated" }],
+  ["duplicate", { kind: "valid" }],
+  ["duplicate-inconclusive", { kind: "outdated" }],
+  ["duplicate-invalid", { kind: "refused", reason: "duplicate-invalid" }],
   ["bad-cb-amount", { kind: "refused", reason: "bad-cb-amount" }],
 ])("a proposal answered with %s is read as it is meant", async (answer, verdict) => {
   expect(await proposeJob(job, new Uint8Array(), async () => answer)).toEqual(verdict);
