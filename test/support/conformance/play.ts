@@ -260,6 +260,12 @@ class Stage {
       intervalMs: 1,
     });
     if (miner.unread.length > 0) throw new Error("lines came before the end");
+    const alive = [...this.#miners.values()].filter(({ client }) => !client.ended).length;
+    await until(() => this.#pool.stratum.counts.connections <= alive, {
+      timeoutMs: patienceMs,
+      what: "the pool to say why",
+      intervalMs: 1,
+    });
     const closed = this.#pool.metrics.events.filter((event) => event.startsWith("connectionClosed "));
     if (reason !== "" && !closed.includes(`connectionClosed ${reason}`))
       throw new Error(`the pool closed it for another reason: ${closed.at(-1)}`);
