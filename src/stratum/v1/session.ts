@@ -327,7 +327,7 @@ export class Session implements ConnectionHandler {
     return this.channel;
   }
 
-  /** The job as this session works on it; undefined as long as it is not known for whom. */
+  /** The job as its client works on it; undefined as long as it is not known for whom. */
   workOn(job: LiveJob): LiveJob | undefined {
     if (this.port.scheme === "pplns") return job;
     const payee = this.workers.first;
