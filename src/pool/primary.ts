@@ -141,10 +141,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const api = await startApi({
     listen: config.http.listen,
     readiness,
-    metricsText: async () => {
-      const ofWorkers = await gatherMetrics();
-      return mergeMetrics([await metrics.collect(), ...ofWorkers]);
-    },
+    metricsText: async () => mergeMetrics([await metrics.collect(), ...(await gatherMetrics())]),
     log,
   });
   undo.push(() => api.close());

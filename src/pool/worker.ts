@@ -312,8 +312,6 @@ async function serve(
         journal.append(message.record, () => {});
         break;
       case "metrics-wanted":
-        // First of all, so that the ledger's lag in the same answer is of everything that was acknowledged.
-        send({ type: "committed", position: journal.committed });
         void metrics.collect().then((all) => send({ type: "metrics", id: message.id, metrics: all }));
         break;
       case "bans":

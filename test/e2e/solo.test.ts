@@ -483,8 +483,14 @@ describe("a pool that mines solo for nothing, with a PPLNS port beside it", () =
     expect(await again.submit(late)).toMatchObject({ result: true });
     expect((await again.submit(late)).error?.[1]).toMatch(/^duplicate: /);
     again.close();
-    const lines = (await sharesOf(pool)).filter(({ worker }) => worker === "late");
-    expect(lines.map(({ hash }) => hash).sort()).toEqual([known.hash, late.hash].sort());
+    const hashes = async () =>
+      (await sharesOf(pool)).filter(({ worker }) => worker === "late").map(({ hash }) => hash);
+    // The ledger hears of a commit up to 20 ms later.
+    const booked = await until(async () => ((await hashes()).length >= 2 ? hashes() : undefined), {
+      timeoutMs: 20_000,
+      what: "both shares in the ledger",
+    });
+    expect(booked.sort()).toEqual([known.hash, late.hash].sort());
   });
 
   test("without a fee the finder's output is the only one, and the books have nothing of it", {
