@@ -1,5 +1,7 @@
 /**
- * One peer as lines in and lines out, over TCP or TLS. What it speaks is known before: see arrival.ts.
+ * One peer as messages in and messages out, over TCP or TLS: what every protocol's connection does. How bytes are cut
+ * into messages is the protocol's: see line-connection.ts and v2/frame-connection.ts. What it speaks is known before:
+ * see arrival.ts.
  *
  *   open ──finish()──► finishing (reads no more, sends what is owed) ──► closed
  *     ├──────────────────────── close() ─────────────────────────────────┘
@@ -7,25 +9,24 @@
  */
 import type { Socket } from "node:net";
 import type { Flusher } from "./flusher.ts";
-import { type LineReader, LineSplitter } from "./line-splitter.ts";
 import type { CloseReason } from "./metrics.ts";
 import { descriptorOf, hasDescriptor, stopReading } from "./socket-descriptor.ts";
 import { disown, type SocketOwner, setOwner } from "./socket-owner.ts";
-import { lineCost, type Turns, type Waiting } from "./turns.ts";
+import type { MessageReader, Splitter } from "./splitter.ts";
+import { messageCost, type Turns, type Waiting } from "./turns.ts";
 
 export interface ConnectionLimits {
-  readonly lineBytes: number;
   readonly queuedBytes: number;
 }
 
 /** What stands behind a connection. Exceptions end this connection only. */
 export interface ConnectionHandler {
-  /** Everything that has come and is not handed on: see LineReader. */
-  lines(bytes: Buffer, from: number): number;
-  /** One line without its newline; valid during the call only. */
-  line(bytes: Buffer): void;
-  /** A line was too long: the last chance to say so. */
-  lineTooLong(): void;
+  /** Everything that has come and is not handed on: see MessageReader. */
+  messages(bytes: Buffer, from: number): number;
+  /** One message, as the splitter cuts them; valid during the call only. */
+  message(bytes: Buffer): void;
+  /** What came cannot be cut into messages, or is too long for one: the last chance to say so. */
+  unreadable(): void;
   /** The client will send no more, and everything before was handed on. */
   ended(): void;
   /** All that was written has left this process. */
@@ -39,21 +40,19 @@ const pauseReasons = { answers: 1, penalty: 2, turn: 4 } as const;
 export type PauseReason = keyof typeof pauseReasons;
 
 interface Moving {
-  readonly line: Buffer;
+  readonly unread: Buffer;
   readonly taken: (socket: Socket, unread: Buffer) => void;
 }
 
-const newline = Buffer.from("\n");
-
 /** How long the last answers may take to be known and read. */
 const finishMs = 5000;
-/** More than this of lines at once are no miner's, and must wait when a turn is used up. */
+/** More than this of messages at once are no miner's, and must wait when a turn is used up. */
 const fewBytes = 4_096;
 
-export class Connection implements SocketOwner, LineReader, Waiting {
+export abstract class Connection implements SocketOwner, MessageReader, Waiting {
   /** The client's own address, though a proxy stands between. */
   readonly remote: string;
-  /** Whether its first line of a turn need not wait for others: see turns.ts. */
+  /** Whether its first message of a turn need not wait for others: see turns.ts. */
   isTrusted = true;
   readonly #socket: Socket;
   /** The TCP socket; another one than `#socket` under TLS. */
@@ -61,20 +60,19 @@ export class Connection implements SocketOwner, LineReader, Waiting {
   readonly #flusher: Flusher;
   readonly #turns: Turns;
   readonly #limits: ConnectionLimits;
-  readonly #lines: LineSplitter;
+  protected abstract readonly splitter: Splitter;
   #handler: ConnectionHandler | undefined;
   #state: "open" | "moving" | "finishing" | "closed" = "open";
   #moving: Moving | undefined;
   #reason: CloseReason = "peer";
   /** Asked of Node once: that takes longer than all else of a broadcast. */
   #descriptor = -1;
-  #outgoing = "";
   #pauses = 0;
   /** The turn in which something was last taken, and how much. */
   #turn = -1;
   #spent = 0;
   #waitsForTurn = false;
-  /** The client has ended its side, and lines from before wait. */
+  /** The client has ended its side, and messages from before wait. */
   #endsLater = false;
   /** Infinite when nothing is stuck, or not yet. */
   #stuckSinceMs = Number.POSITIVE_INFINITY;
@@ -95,8 +93,12 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     this.#flusher = flusher;
     this.#turns = turns;
     this.#limits = limits;
-    this.#lines = new LineSplitter(limits.lineBytes);
   }
+
+  /** Whether something is queued that has not been written. */
+  protected abstract get hasQueued(): boolean;
+  /** Everything queued, as it goes over the wire; nothing is queued afterwards. */
+  protected abstract takeQueued(): string | Uint8Array;
 
   get isOpen(): boolean {
     return this.#state === "open";
@@ -117,33 +119,28 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     if (firstBytes.length > 0) this.data(firstBytes);
   }
 
-  /** Queues text; everything queued within a turn is one write. */
-  send(text: string): void {
-    if (this.#state === "closed") return;
-    if (this.#outgoing === "") this.#flusher.add(this);
-    this.#outgoing += text;
+  /** To be called when the first thing is queued: everything queued within a turn is one write. */
+  protected planFlush(): void {
+    this.#flusher.add(this);
   }
 
-  /** Writes bytes that many connections share, behind what is queued. */
-  sendShared(bytes: Buffer): void {
+  flush(): void {
+    if (this.#state === "closed" || !this.hasQueued) return;
+    this.#socket.write(this.takeQueued());
+    this.#checkBacklog();
+  }
+
+  /** Writes bytes as they are, behind what is queued. */
+  protected write(bytes: Uint8Array): void {
     this.flush();
     if (this.#state === "closed") return;
     this.#socket.write(bytes);
     this.#checkBacklog();
   }
 
-  flush(): void {
-    const text = this.#outgoing;
-    if (text === "" || this.#state === "closed") return;
-    this.#outgoing = "";
-    this.#socket.write(text);
-    this.#checkBacklog();
-  }
-
-  /** Where bytes may be written past the stream, because nothing waits in it; -1 if something does, or under TLS. */
-  get directDescriptor(): number {
-    if (this.#state === "closed" || this.#outgoing !== "" || this.isEncrypted) return -1;
-    return this.#socket.writableLength > 0 ? -1 : this.descriptor;
+  /** Whether all that was written has left the stream. */
+  protected get isDrained(): boolean {
+    return this.#socket.writableLength === 0;
   }
 
   /** Of the TCP connection: what the kernel knows of its round trips is asked by this. -1 when there is none. */
@@ -200,15 +197,16 @@ export class Connection implements SocketOwner, LineReader, Waiting {
   }
 
   /**
-   * Gives the socket away, as it is, from within `line`: that line, and what has come behind it, goes with it.
+   * Gives the socket away, as it is, from within `message`: what has come behind it goes with it.
+   * @param unread goes before that; copied.
    * @param taken gets the socket as soon as all of that is known.
    * @returns whether that is possible: not under TLS, nor while something waits to be sent.
    */
-  handOver(line: Buffer, taken: (socket: Socket, unread: Buffer) => void): boolean {
+  protected giveAway(unread: Buffer, taken: (socket: Socket, unread: Buffer) => void): boolean {
     this.flush();
     if (this.#state !== "open" || this.isEncrypted || this.#socket.writableLength > 0) return false;
     this.#state = "moving";
-    this.#moving = { line: Buffer.from(line), taken };
+    this.#moving = { unread: Buffer.from(unread), taken };
     return true;
   }
 
@@ -223,19 +221,19 @@ export class Connection implements SocketOwner, LineReader, Waiting {
   data(chunk: Buffer): void {
     if (this.#state !== "open") return;
     try {
-      this.#take(this.#lines.push(chunk, this));
+      this.#take(this.splitter.push(chunk, this));
     } catch (error) {
       this.#handler?.failed(error);
     }
   }
 
-  /** Lines that had to wait have their turn, unless something else holds them by now. */
+  /** Messages that had to wait have their turn, unless something else holds them by now. */
   goOn(): void {
     this.#waitsForTurn = false;
     if (this.#state !== "open" || this.#pauses !== pauseReasons.turn) return;
     this.#pauses = 0;
     try {
-      this.#take(this.#lines.resume(this));
+      this.#take(this.splitter.resume(this));
     } catch (error) {
       this.#handler?.failed(error);
     }
@@ -244,15 +242,15 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     if (this.#endsLater) this.ended();
   }
 
-  /** @param inTime whether the line splitter could go on. */
-  #take(inTime: boolean): void {
+  /** @param isReadable whether the splitter could go on. */
+  #take(isReadable: boolean): void {
     if (this.#moving !== undefined) {
       this.#leave(this.#moving);
     } else if (this.#state !== "open") {
-      this.#lines.takeRest();
-    } else if (!inTime) {
-      this.#handler?.lineTooLong();
-    } else if (this.#lines.holdsLines) {
+      this.splitter.takeRest();
+    } else if (!isReadable) {
+      this.#handler?.unreadable();
+    } else if (this.splitter.holdsMessages) {
       this.pauseReading("turn");
       if (this.#pauses === pauseReasons.turn) this.#waitForTurn();
     }
@@ -267,7 +265,7 @@ export class Connection implements SocketOwner, LineReader, Waiting {
   mayTake(bytes: number): boolean {
     if (this.#state !== "open") return false;
     this.#followTurn();
-    const cost = bytes + lineCost;
+    const cost = bytes + messageCost;
     if (!this.#turns.grants(this.#spent, cost, this.isTrusted)) return false;
     this.#spent += cost;
     return true;
@@ -279,12 +277,12 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     this.#spent = 0;
   }
 
-  /** What comes behind the line that ended the connection is not read any more. */
-  lines(bytes: Buffer, from: number): number {
+  /** What comes behind the message that ended the connection is not read any more. */
+  messages(bytes: Buffer, from: number): number {
     if (this.#state !== "open" || this.#handler === undefined) return from;
     const isMuch = bytes.length - from > fewBytes;
     if (isMuch && this.#turns.isUsedUp) return from;
-    const to = this.#handler.lines(bytes, from);
+    const to = this.#handler.messages(bytes, from);
     if (isMuch && to > from) {
       this.#followTurn();
       this.#spent += to - from;
@@ -293,13 +291,13 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     return to;
   }
 
-  line(bytes: Buffer): void {
-    if (this.#state === "open") this.#handler?.line(bytes);
+  message(bytes: Buffer): void {
+    if (this.#state === "open") this.#handler?.message(bytes);
   }
 
-  #leave({ line, taken }: Moving): void {
-    // Behind the line that moves it none was taken.
-    const rest = this.#lines.takeRest() ?? Buffer.alloc(0);
+  #leave({ unread, taken }: Moving): void {
+    // Behind the message that moves it none was taken.
+    const rest = this.splitter.takeRest() ?? Buffer.alloc(0);
     this.#state = "closed";
     this.#moving = undefined;
     disown(this.#socket);
@@ -307,18 +305,18 @@ export class Connection implements SocketOwner, LineReader, Waiting {
     // Nothing is left that would close it: whoever has the socket now does.
     this.#handler?.closed("moved");
     this.#handler = undefined;
-    taken(this.#socket, Buffer.concat([line, newline, rest]));
+    taken(this.#socket, Buffer.concat([unread, rest]));
   }
 
   ended(): void {
     if (this.#state !== "open") return;
-    if (this.#lines.holdsLines) {
+    if (this.splitter.holdsMessages) {
       this.#endsLater = true;
       return;
     }
     try {
-      const rest = this.#lines.takeRest();
-      if (rest !== undefined) this.#handler?.line(rest);
+      const rest = this.splitter.takeRest();
+      if (rest !== undefined) this.#handler?.message(rest);
       if (this.#state === "open") this.#handler?.ended();
     } catch (error) {
       this.#handler?.failed(error);
@@ -336,7 +334,7 @@ export class Connection implements SocketOwner, LineReader, Waiting {
 
   closed(): void {
     this.#state = "closed";
-    this.#outgoing = "";
+    if (this.hasQueued) this.takeQueued();
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.closed(this.#reason);

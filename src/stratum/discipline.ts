@@ -6,7 +6,7 @@ import type { StratumLimits } from "./limits.ts";
 import type { StratumMetrics } from "./metrics.ts";
 import { type Network, parseNetwork } from "./network.ts";
 import { type Offence, Penalties, type Penalty, slowMs } from "./penalties.ts";
-import type { Session } from "./v1/session.ts";
+import type { StratumSession } from "./session.ts";
 
 interface DisciplineOptions {
   readonly limits: StratumLimits;
@@ -34,25 +34,25 @@ export class Discipline {
   }
 
   /** What the peer did wrong. */
-  offended(session: Session, offence: Offence): void {
+  offended(session: StratumSession, offence: Offence): void {
     const penalty = this.#penalties.offence(session.connection, session.guest, offence, this.#nowMs());
     this.#punish(session, penalty, offence);
   }
 
   /** A request that is no submission came. */
-  requested(session: Session): void {
+  requested(session: StratumSession): void {
     const penalty = this.#penalties.request(session.connection, session.guest, this.#nowMs());
     this.#punish(session, penalty, "request-flood");
   }
 
   /** So many submissions in a row were refused. */
-  refused(session: Session, submissions: number): void {
+  refused(session: StratumSession, submissions: number): void {
     const penalty = this.#penalties.refused(session.connection, session.guest, submissions, this.#nowMs());
     this.#punish(session, penalty, "refused-flood");
   }
 
   /** Shares became durable: they speak for their address. */
-  accepted(session: Session): void {
+  accepted(session: StratumSession): void {
     this.#penalties.accepted(session.connection, session.guest, this.#nowMs());
   }
 
@@ -70,7 +70,7 @@ export class Discipline {
     this.#penalties.sweep(nowMs);
   }
 
-  #punish(session: Session, penalty: Penalty, offence: Offence): void {
+  #punish(session: StratumSession, penalty: Penalty, offence: Offence): void {
     if (penalty === "none") return;
     const { log, metrics } = this.#options;
     const { remote } = session.connection;

@@ -1,16 +1,16 @@
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
-import type { Session } from "./v1/session.ts";
+import type { StratumSession } from "./session.ts";
 
 /** Asks sessions to come again, spread evenly over a time. */
 export class Drain {
-  readonly #sessions: readonly Session[];
+  readonly #sessions: readonly StratumSession[];
   readonly #elsewhere: Reconnect | undefined;
   readonly #overMs: number;
   readonly #startedMs: number;
   #asked = 0;
 
   constructor(
-    sessions: readonly Session[],
+    sessions: readonly StratumSession[],
     elsewhere: Reconnect | undefined,
     overMs: number,
     startedMs: number,

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import type { LineConnection } from "./line-connection.ts";
 
 /** Writing the same bytes to many sockets in one call; see native/src/sockets.h. */
 export interface SocketWriter {
@@ -18,7 +18,7 @@ export class FanOut {
   readonly #descriptors = new Int32Array(batchSize);
   readonly #sent = new Int32Array(batchSize);
   /** Those that wait for the same bytes. */
-  #waiting: Connection[] = [];
+  #waiting: LineConnection[] = [];
   #bytes: Buffer = nothing;
 
   /** @param writer undefined: everything goes through the streams. */
@@ -26,7 +26,7 @@ export class FanOut {
     this.#writer = writer;
   }
 
-  add(connection: Connection, bytes: Buffer): void {
+  add(connection: LineConnection, bytes: Buffer): void {
     if (bytes !== this.#bytes || this.#waiting.length === batchSize) this.flush();
     this.#bytes = bytes;
     this.#waiting.push(connection);
@@ -42,8 +42,8 @@ export class FanOut {
     else this.#write(this.#writer, waiting, bytes);
   }
 
-  #write(writer: SocketWriter, waiting: readonly Connection[], bytes: Buffer): void {
-    const direct: Connection[] = [];
+  #write(writer: SocketWriter, waiting: readonly LineConnection[], bytes: Buffer): void {
+    const direct: LineConnection[] = [];
     for (const connection of waiting) {
       // Asked here and not before: the number of a socket that was closed may be another's.
       const descriptor = connection.directDescriptor;

@@ -1,18 +1,11 @@
-const newline = 0x0a;
+import type { MessageReader, Splitter } from "./splitter.ts";
 
-export interface LineReader {
-  /** All that is there from `from` on, where a line begins. @returns up to where whole lines were taken together. */
-  lines(bytes: Buffer, from: number): number;
-  /** Whether a line of so many bytes may be handed over now; if not, it and what follows wait for the next `push`. */
-  mayTake(bytes: number): boolean;
-  /** One line without its newline. What is handed over is valid during the call only. */
-  line(bytes: Buffer): void;
-}
+const newline = 0x0a;
 
 const noBytes = Buffer.alloc(0);
 
 /** Cuts a stream of bytes into lines, whatever the packets; holds back `maxBytes` at most, and lines that must wait. */
-export class LineSplitter {
+export class LineSplitter implements Splitter {
   readonly #maxBytes: number;
   #rest: Buffer | undefined;
   /** Of what is held back, bytes that are known to have no newline. */
@@ -22,8 +15,7 @@ export class LineSplitter {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether whole lines may be held back, because the reader would not take them. */
-  get holdsLines(): boolean {
+  get holdsMessages(): boolean {
     return this.#rest !== undefined && this.#searched === 0;
   }
 
@@ -31,12 +23,12 @@ export class LineSplitter {
    * Hands on every whole line: first offers all together, then goes on behind what was taken, line by line.
    * @returns false when a line is longer than allowed; then nothing of it is kept, and the stream is of no more use.
    */
-  push(chunk: Buffer, reader: LineReader): boolean {
+  push(chunk: Buffer, reader: MessageReader): boolean {
     const bytes = this.#joined(chunk);
     const from = this.#searched;
     this.#rest = undefined;
     this.#searched = 0;
-    let start = reader.lines(bytes, 0);
+    let start = reader.messages(bytes, 0);
     while (start < bytes.length) {
       const end = bytes.indexOf(newline, Math.max(start, from));
       if (end < 0) break;
@@ -45,8 +37,8 @@ export class LineSplitter {
         this.#rest = bytes.subarray(start);
         return true;
       }
-      reader.line(bytes.subarray(start, end));
-      start = reader.lines(bytes, end + 1);
+      reader.message(bytes.subarray(start, end));
+      start = reader.messages(bytes, end + 1);
     }
     if (bytes.length - start > this.#maxBytes) return false;
     // A copy: a view would keep the whole packet in memory.
@@ -56,7 +48,7 @@ export class LineSplitter {
   }
 
   /** Goes on with what was held back. @returns as `push` */
-  resume(reader: LineReader): boolean {
+  resume(reader: MessageReader): boolean {
     return this.push(noBytes, reader);
   }
 

@@ -13,7 +13,7 @@ import { Arrival, type Arrived, type Reception } from "./arrival.ts";
 import { type BanNotice, Bans } from "./bans.ts";
 import { Broadcaster } from "./broadcast.ts";
 import type { ChannelState } from "./channel.ts";
-import { Connection } from "./connection.ts";
+import type { Counts } from "./context.ts";
 import { connectionsPossible } from "./descriptor-limit.ts";
 import { DifficultyTable } from "./difficulty.ts";
 import { Discipline } from "./discipline.ts";
@@ -25,6 +25,7 @@ import type { MatchFirmware } from "./firmware.ts";
 import { Flusher } from "./flusher.ts";
 import { KeptSessions, newSessionId } from "./kept-sessions.ts";
 import type { StratumLimits } from "./limits.ts";
+import { LineConnection } from "./line-connection.ts";
 import type { ListenAddress, Listeners } from "./listener.ts";
 import { listenAll } from "./listener.ts";
 import type { CloseReason, StratumMetrics } from "./metrics.ts";
@@ -32,11 +33,12 @@ import type { Offence } from "./penalties.ts";
 import type { Port } from "./port.ts";
 import { Proxies } from "./proxies.ts";
 import type { RememberedDifficulties } from "./remembered-difficulties.ts";
+import type { StratumSession } from "./session.ts";
 import type { EndedSession, SessionRecorder } from "./session-record.ts";
 import { TipHistory } from "./tip-history.ts";
 import { TooEasyReport } from "./too-easy-report.ts";
 import { Turns } from "./turns.ts";
-import type { Counts, SessionContext } from "./v1/context.ts";
+import type { SessionContext } from "./v1/context.ts";
 import { Session, type SessionDraft } from "./v1/session.ts";
 import { WorkHistory } from "./work-history.ts";
 import { WorkTexts } from "./work-texts.ts";
@@ -135,7 +137,7 @@ const mostEarly = 1_024;
 /** The Stratum ports of one worker process. */
 export function createStratum(options: StratumOptions): Stratum {
   const { clock, limits, log, metrics, ports } = options;
-  const sessions = new Set<Session>();
+  const sessions = new Set<StratumSession>();
   const arrivals = new Set<Arrival>();
   const counts: Counts = { connections: 0, subscribed: 0, workers: 0 };
   const extranonces = new ExtranonceLeases(options.extranonces, options.jobs);
@@ -222,7 +224,7 @@ export function createStratum(options: StratumOptions): Stratum {
 
   function welcome(port: Port, arrival: Arrival, { socket, tcp, remote, firstBytes }: Arrived): void {
     arrivals.delete(arrival);
-    const connection = new Connection(socket, remote, flusher, turns, limits, tcp);
+    const connection = new LineConnection(socket, remote, flusher, turns, limits, tcp);
     const guest = admission.guestOf(remote);
     const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
     sessions.add(session);
@@ -257,7 +259,7 @@ export function createStratum(options: StratumOptions): Stratum {
     counts.connections += 1;
     metrics.connectionOpened();
     socket.allowHalfOpen = true;
-    const connection = new Connection(socket, remote, flusher, turns, limits);
+    const connection = new LineConnection(socket, remote, flusher, turns, limits);
     const session = new Session(context, connection, port, admission.guestOf(remote), nowMs - ageMs, leave);
     session.takeUp(draft);
     sessions.add(session);
@@ -277,7 +279,7 @@ export function createStratum(options: StratumOptions): Stratum {
     left();
   }
 
-  function leave(session: Session): void {
+  function leave(session: StratumSession): void {
     sessions.delete(session);
     admission.leave(session.connection.remote);
     left();
@@ -341,7 +343,7 @@ export function createStratum(options: StratumOptions): Stratum {
     }
   }
 
-  function sweepSessions(all: readonly Session[], from: number): void {
+  function sweepSessions(all: readonly StratumSession[], from: number): void {
     const nowMs = clock.monotonicMs();
     const to = Math.min(from + sweepSlice, all.length);
     for (let i = from; i < to; i++) {
@@ -357,12 +359,12 @@ export function createStratum(options: StratumOptions): Stratum {
     else isSweeping = false;
   }
 
-  function measureRoundTrip({ channel, connection }: Session): void {
-    const { descriptor } = connection;
-    if (options.sockets === undefined || channel === undefined || descriptor < 0) return;
+  function measureRoundTrip(session: StratumSession): void {
+    const { descriptor } = session.connection;
+    if (options.sockets === undefined || !session.isMining || descriptor < 0) return;
     const microseconds = options.sockets.roundTripMicroseconds(descriptor);
     if (microseconds < 0) return;
-    channel.roundTripMs = microseconds / 1000;
+    session.measured(microseconds / 1000);
     metrics.roundTrip(microseconds / 1e6);
   }
 

@@ -1,7 +1,16 @@
 import type { Clock } from "../clock.ts";
 import { coinbaseLength } from "../jobs/job.ts";
+import type { LiveJob } from "../jobs/live-jobs.ts";
 import type { Logger } from "../log/index.ts";
-import type { Session } from "./v1/session.ts";
+
+/** Of whom it is told. */
+export interface TooEasyClient {
+  readonly agent: string;
+  readonly connection: { readonly remote: string };
+  readonly profile: { readonly name: string };
+  readonly currentWork: LiveJob | undefined;
+  readonly channel: { readonly assignment: { readonly difficulty: number } | undefined } | undefined;
+}
 
 /** Clients that can earn nothing are warned of once in so long, and otherwise seen at level debug. */
 const reportEveryMs = 60_000;
@@ -18,7 +27,7 @@ export class TooEasyReport {
   }
 
   /** All shares that the client sent so far are too easy by far. */
-  report({ agent, channel, connection, currentWork, profile }: Session): void {
+  report({ agent, channel, connection, currentWork, profile }: TooEasyClient): void {
     const work = currentWork?.data;
     this.#log[this.#level()](
       {

@@ -13,10 +13,10 @@ export interface Waiting {
   goOn(): void;
 }
 
-/** What a line costs beside its bytes: about as much as so many bytes of JSON. */
-export const lineCost = 256;
+/** What a message costs beside its bytes: about as much as so many bytes of JSON. */
+export const messageCost = 256;
 /** The first line of each connection: a submission has some 200 bytes. */
-const shortCost = lineCost + 1_024;
+const shortCost = messageCost + 1_024;
 /** Of one connection. */
 export const connectionCost = 16_384;
 /** Of all connections; a millisecond or two. */

@@ -9,13 +9,13 @@ import type { Addon } from "../../src/native/addon.ts";
 import { createShares, type ShareCounters } from "../../src/shares/accept-shares.ts";
 import { createNativeIntake } from "../../src/shares/native-intake.ts";
 import { AddressBook } from "../../src/stratum/address-book.ts";
-import type { Connection } from "../../src/stratum/connection.ts";
 import { DifficultyTable } from "../../src/stratum/difficulty.ts";
 import type { ExtranonceLeases } from "../../src/stratum/extranonce-leases.ts";
 import { FanOut } from "../../src/stratum/fan-out.ts";
 import { createFirmwareTable } from "../../src/stratum/firmware.ts";
 import { KeptSessions } from "../../src/stratum/kept-sessions.ts";
 import { defaultLimits } from "../../src/stratum/limits.ts";
+import type { LineConnection } from "../../src/stratum/line-connection.ts";
 import { LineSplitter } from "../../src/stratum/line-splitter.ts";
 import type { Port } from "../../src/stratum/port.ts";
 import { RememberedDifficulties } from "../../src/stratum/remembered-difficulties.ts";
@@ -177,7 +177,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   };
   const session = new Session(
     context,
-    connection as unknown as Connection,
+    connection as unknown as LineConnection,
     port,
     undefined,
     clock.monotonicMs(),
@@ -185,10 +185,10 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
   );
   const splitter = new LineSplitter(defaultLimits.lineBytes);
   const reader = {
-    lines: (bytes: Buffer, from: number) => (connection.isOpen ? session.lines(bytes, from) : from),
+    messages: (bytes: Buffer, from: number) => (connection.isOpen ? session.messages(bytes, from) : from),
     mayTake: () => true,
-    line: (bytes: Buffer) => {
-      if (connection.isOpen) session.line(bytes);
+    message: (bytes: Buffer) => {
+      if (connection.isOpen) session.message(bytes);
     },
   };
 
@@ -207,7 +207,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
       context.fanOut.flush();
     },
     receive(bytes) {
-      if (connection.isOpen && !splitter.push(bytes, reader) && connection.isOpen) session.lineTooLong();
+      if (connection.isOpen && !splitter.push(bytes, reader) && connection.isOpen) session.unreadable();
     },
     commit: (durable) => journal.commit(durable),
     takeSent() {

@@ -18,13 +18,15 @@ import type { Run, ShareLane } from "../../shares/native-intake.ts";
 import type { Guest } from "../admission.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import { Channel, type ChannelState } from "../channel.ts";
-import type { Connection, ConnectionHandler } from "../connection.ts";
+import type { ConnectionHandler } from "../connection.ts";
 import { boundsOf, type Wishes } from "../difficulty-bounds.ts";
 import type { FanOut } from "../fan-out.ts";
 import type { FirmwareProfile } from "../firmware.ts";
 import { idleLimitMs } from "../idle.ts";
+import type { LineConnection } from "../line-connection.ts";
 import type { CloseReason } from "../metrics.ts";
 import type { Port } from "../port.ts";
+import type { StratumSession } from "../session.ts";
 import { authorize } from "./authorize.ts";
 import { configure } from "./configure.ts";
 import type { SessionContext } from "./context.ts";
@@ -51,11 +53,10 @@ const mostlyRefused = 20;
 /** A client whose first shares, so many, are all too easy hashes something else than it was given. */
 const tellingShares = 50;
 
-export class Session implements ConnectionHandler {
+export class Session implements StratumSession, ConnectionHandler {
   readonly context: SessionContext;
-  readonly connection: Connection;
+  readonly connection: LineConnection;
   readonly port: Port;
-  /** The address that it comes from, as one with all its other connections. */
   readonly guest: Guest | undefined;
   readonly answers: AnswerQueue;
   readonly workers = new Workers();
@@ -96,7 +97,7 @@ export class Session implements ConnectionHandler {
 
   constructor(
     context: SessionContext,
-    connection: Connection,
+    connection: LineConnection,
     port: Port,
     guest: Guest | undefined,
     openedMs: number,
@@ -113,7 +114,7 @@ export class Session implements ConnectionHandler {
     this.#onClosed = onClosed;
   }
 
-  lines(bytes: Buffer, from: number): number {
+  messages(bytes: Buffer, from: number): number {
     const lane = this.#lane;
     if (lane === undefined || !lane.isOpen || from === bytes.length) return from;
     const taken = lane.take(bytes, from, this.#onRun);
@@ -163,7 +164,7 @@ export class Session implements ConnectionHandler {
     );
   }
 
-  line(bytes: Buffer): void {
+  message(bytes: Buffer): void {
     // Some clients send empty lines as a sign of life.
     if (isBlank(bytes)) return;
     const line = readLine(bytes, this.context.limits.jsonDepth);
@@ -239,7 +240,6 @@ export class Session implements ConnectionHandler {
     this.context.discipline.offended(this, isTooMuch ? "garbage" : "malformed-line");
   }
 
-  /** Reads nothing until then. */
   slowDown(untilMs: number): void {
     this.#resumesAtMs = untilMs;
     this.connection.pauseReading("penalty");
@@ -411,7 +411,14 @@ export class Session implements ConnectionHandler {
     if (channel.canAssign(work)) this.connection.send(this.#takeWork(work));
   }
 
-  /** Looks after deadlines and difficulty; called every second or so. */
+  get isMining(): boolean {
+    return this.channel !== undefined;
+  }
+
+  measured(roundTripMs: number): void {
+    if (this.channel !== undefined) this.channel.roundTripMs = roundTripMs;
+  }
+
   sweep(nowMs: number): void {
     const { limits } = this.context;
     this.connection.sweep(nowMs, limits.writeSeconds * 1000);
@@ -449,14 +456,12 @@ export class Session implements ConnectionHandler {
     return nowMs - this.#lastRequestMs >= idleLimitMs(idleSeconds * 1000, difficulty) ? "idle" : undefined;
   }
 
-  /** Words for a person, where the device has somewhere to show them. @returns whether it has. */
   show(text: string): boolean {
     if (!this.profile.showsMessages || this.channel === undefined) return false;
     this.connection.send(encodeShowMessage(text));
     return true;
   }
 
-  /** Whether a request to connect anew is understood, and followed there. */
   followsReconnect(elsewhere: Reconnect | undefined): boolean {
     const { followsReconnect } = this.profile;
     if (this.channel === undefined || followsReconnect === "never") return false;
@@ -467,13 +472,12 @@ export class Session implements ConnectionHandler {
     this.connection.send(encodeReconnect(elsewhere));
   }
 
-  /** Ends the connection when all that was asked is answered. */
   finish(reason: CloseReason): void {
     this.connection.finish(reason, this.context.clock.monotonicMs());
     if (this.answers.size === 0) this.connection.end();
   }
 
-  lineTooLong(): void {
+  unreadable(): void {
     this.refuseMalformed("null", `the line is longer than ${this.context.limits.lineBytes} bytes`);
     this.finish("line-too-long");
     this.context.discipline.offended(this, "line-too-long");

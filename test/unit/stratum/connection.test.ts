@@ -1,8 +1,9 @@
 import { afterEach, expect, test } from "vitest";
 import { PoolError } from "../../../src/errors.ts";
 import { encodeJobId } from "../../../src/protocol/v1/job-id.ts";
-import { Connection, type ConnectionHandler } from "../../../src/stratum/connection.ts";
+import type { ConnectionHandler } from "../../../src/stratum/connection.ts";
 import { Flusher } from "../../../src/stratum/flusher.ts";
+import { LineConnection } from "../../../src/stratum/line-connection.ts";
 import { descriptorOf } from "../../../src/stratum/socket-descriptor.ts";
 import { Turns } from "../../../src/stratum/turns.ts";
 import { until } from "../../support/deadline.ts";
@@ -369,18 +370,18 @@ async function aConnection({ queuedBytes = 65_536 } = {}) {
     received.text += text;
   });
   const handler: ConnectionHandler = {
-    lines: (_, from) => from,
-    line: (bytes) => {
+    messages: (_, from) => from,
+    message: (bytes) => {
       heard.push(bytes.toString("latin1"));
       if (heard.at(-1) === "stop") connection.finish("garbage", 0);
     },
-    lineTooLong: () => heard.push("too long"),
+    unreadable: () => heard.push("too long"),
     ended: () => heard.push("ended"),
     drained: () => heard.push("drained"),
     closed: (reason) => heard.push(`closed ${reason}`),
     failed: () => heard.push("failed"),
   };
-  const connection = new Connection(near, "192.0.2.1", new Flusher(), new Turns(), {
+  const connection = new LineConnection(near, "192.0.2.1", new Flusher(), new Turns(), {
     lineBytes: 100,
     queuedBytes,
   });
@@ -462,7 +463,14 @@ test("a socket that was destroyed has no descriptor, though its end was not hear
 test("under TLS nothing is ever written past the stream; the TCP connection's descriptor is known", async () => {
   const [secure, tcp] = [await aSocketPair(), await aSocketPair()];
   const limits = { lineBytes: 100, queuedBytes: 65_536 };
-  const connection = new Connection(secure.near, "192.0.2.1", new Flusher(), new Turns(), limits, tcp.near);
+  const connection = new LineConnection(
+    secure.near,
+    "192.0.2.1",
+    new Flusher(),
+    new Turns(),
+    limits,
+    tcp.near,
+  );
   expect(connection.isEncrypted).toBe(true);
   expect(connection.directDescriptor).toBe(-1);
   expect(connection.descriptor).toBe(descriptorOf(tcp.near));

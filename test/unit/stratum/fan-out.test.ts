@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { encodeJobId } from "../../../src/protocol/v1/job-id.ts";
-import type { Connection } from "../../../src/stratum/connection.ts";
 import { FanOut, type SocketWriter } from "../../../src/stratum/fan-out.ts";
+import type { LineConnection } from "../../../src/stratum/line-connection.ts";
 import type { NativeSockets } from "../../../src/stratum/stratum.ts";
 import { aJob } from "../../support/jobs.ts";
 import { aServingPool, jobsOf, soon } from "../../support/open-stratum.ts";
@@ -37,7 +37,7 @@ function aWriter(taken: Record<number, number> = {}) {
 
 function connections(...descriptors: readonly number[]) {
   const recorded = descriptors.map((descriptor) => new RecordedConnection(descriptor));
-  return { recorded, added: recorded as unknown as readonly Connection[] };
+  return { recorded, added: recorded as unknown as readonly LineConnection[] };
 }
 
 const bytes = Buffer.from("shared");

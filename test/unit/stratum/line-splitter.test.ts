@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
-import { type LineReader, LineSplitter } from "../../../src/stratum/line-splitter.ts";
+import { LineSplitter } from "../../../src/stratum/line-splitter.ts";
+import type { MessageReader } from "../../../src/stratum/splitter.ts";
 import { randomSource } from "../../support/random.ts";
 
 function split(chunks: readonly (string | Buffer)[]): { lines: string[]; inTime: boolean; rest: string } {
   const splitter = new LineSplitter(100);
   const lines: string[] = [];
-  const reader: LineReader = {
-    lines: (_bytes, from) => from,
+  const reader: MessageReader = {
+    messages: (_bytes, from) => from,
     mayTake: () => true,
-    line: (line) => void lines.push(line.toString()),
+    message: (line) => void lines.push(line.toString()),
   };
   const inTime = chunks.every((chunk) => splitter.push(Buffer.from(chunk), reader));
   return { lines, inTime, rest: splitter.takeRest()?.toString() ?? "" };
@@ -35,9 +36,9 @@ test("lines that are taken together are not handed on again, and each offer begi
   const splitter = new LineSplitter(100);
   const random = randomSource(6);
   const seen: string[] = [];
-  const reader: LineReader = {
+  const reader: MessageReader = {
     // Takes up to two whole lines.
-    lines(bytes, from) {
+    messages(bytes, from) {
       let at = from;
       for (let count = random.integer(0, 2); count > 0; count--) {
         const end = bytes.indexOf("\n", at);
@@ -48,7 +49,7 @@ test("lines that are taken together are not handed on again, and each offer begi
       return at;
     },
     mayTake: () => true,
-    line: (line) => void seen.push(line.toString("latin1")),
+    message: (line) => void seen.push(line.toString("latin1")),
   };
   const expected = Array.from({ length: 500 }, (_, index) => `line ${index}`);
   const bytes = Buffer.from(expected.map((line) => `${line}\n`).join(""));
@@ -72,10 +73,10 @@ test("lines that the reader does not take yet are held back, and come in order w
   const random = randomSource(7);
   const seen: string[] = [];
   let left = 0;
-  const reader: LineReader = {
-    lines: (_bytes, from) => from,
+  const reader: MessageReader = {
+    messages: (_bytes, from) => from,
     mayTake: () => left-- > 0,
-    line: (line) => void seen.push(line.toString("latin1")),
+    message: (line) => void seen.push(line.toString("latin1")),
   };
   const expected = Array.from({ length: 300 }, (_, index) => `line ${index}`);
   const bytes = Buffer.from(`${expected.join("\n")}\nno end`);
@@ -83,7 +84,7 @@ test("lines that the reader does not take yet are held back, and come in order w
     const to = at + random.integer(1, 90);
     left = random.integer(0, 3);
     expect(splitter.push(bytes.subarray(at, to), reader)).toBe(true);
-    while (splitter.holdsLines) {
+    while (splitter.holdsMessages) {
       left = random.integer(0, 3);
       expect(splitter.resume(reader)).toBe(true);
     }
