@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { versionRollingMask } from "../bitcoin/header.ts";
 import type { Target } from "../bitcoin/target.ts";
 import { targetFromDifficulty } from "../bitcoin/target.ts";
+import { Malformed } from "../protocol/malformed.ts";
 import type { Answer } from "../protocol/v1/answer.ts";
 import { decodeAnswer } from "../protocol/v1/answer.ts";
 import { encodeAuthorize } from "../protocol/v1/authorize.ts";
@@ -10,7 +11,6 @@ import { decodeConfiguration, encodeConfigure } from "../protocol/v1/configure.t
 import type { Json } from "../protocol/v1/json.ts";
 import type { Line } from "../protocol/v1/line.ts";
 import { isBlank, readLine } from "../protocol/v1/line.ts";
-import { Malformed } from "../protocol/v1/malformed.ts";
 import { decodeNotify } from "../protocol/v1/notify.ts";
 import { decodeSetDifficulty } from "../protocol/v1/set-difficulty.ts";
 import type { Extranonce } from "../protocol/v1/set-extranonce.ts";

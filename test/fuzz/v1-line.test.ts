@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Malformed } from "../../src/protocol/malformed.ts";
 import { decodeAnswer } from "../../src/protocol/v1/answer.ts";
 import { decodeAuthorize } from "../../src/protocol/v1/authorize.ts";
 import {
@@ -11,7 +12,6 @@ import { decodeVersion } from "../../src/protocol/v1/get-version.ts";
 import type { Json } from "../../src/protocol/v1/json.ts";
 import type { Line } from "../../src/protocol/v1/line.ts";
 import { isAnswer, readLine } from "../../src/protocol/v1/line.ts";
-import { Malformed } from "../../src/protocol/v1/malformed.ts";
 import { decodeNotify } from "../../src/protocol/v1/notify.ts";
 import { decodePassword } from "../../src/protocol/v1/password.ts";
 import { decodeSetExtranonce } from "../../src/protocol/v1/set-extranonce.ts";

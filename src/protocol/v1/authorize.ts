@@ -1,6 +1,7 @@
 /** mining.authorize [user, password?] → true, or false with the reason */
+
+import { Malformed } from "../malformed.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 export interface Authorize {
   readonly user: string;

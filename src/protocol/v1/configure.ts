@@ -12,11 +12,12 @@
  * BIP 310 knows no value in the answer to minimum-difficulty; some firmware takes the threshold of its chips from it,
  * once and for all, and without it hands in no share that is not a block.
  */
+
+import { Malformed } from "../malformed.ts";
 import { encodeResult } from "./answer.ts";
 import { finiteNumber } from "./decimal.ts";
 import { hexNumber, hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 import { printableName } from "./printable.ts";
 
 export interface Configure {

@@ -1,7 +1,8 @@
 /** mining.get_transactions [job id] → ["transaction in hex"…], all of the job's block but the coinbase */
+
+import { Malformed } from "../malformed.ts";
 import { encodeResult } from "./answer.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 /** @returns the job id as it stands in the request. */
 export function decodeGetTransactions(params: readonly Json[]): string | Malformed {

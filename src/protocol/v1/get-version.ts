@@ -1,6 +1,7 @@
 /** client.get_version [] → "name/version", asked of clients */
+
+import { Malformed } from "../malformed.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 import { printableName } from "./printable.ts";
 
 /** @param id a number of ours, that the answer bears. */

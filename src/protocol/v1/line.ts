@@ -3,9 +3,9 @@
  * Both sides send both: clients answer what a server asks of them, and some answer its notifications too. Keys that are not named here are ignored; of a key that comes twice the last one counts, as everywhere.
  */
 import { isAscii, isUtf8 } from "node:buffer";
+import { Malformed } from "../malformed.ts";
 import type { Json } from "./json.ts";
 import { JsonReader, JsonRefusal } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 export interface Line {
   /** The sender's id as it wrote it, for the answer; "null" if it sent none. */

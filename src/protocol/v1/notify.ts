@@ -5,9 +5,9 @@
  * Version, bits and ntime are numbers in hex, most significant digit first; branch hashes are in internal order.
  */
 import { fromHex } from "../../bitcoin/bytes.ts";
+import { Malformed } from "../malformed.ts";
 import { hexBytes, hexNumber, hexOfBytes, hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 /** What a job tells a client; a JobData has it all. Hashes in internal order. */
 export interface Work {

@@ -1,6 +1,7 @@
 /** mining.set_difficulty [difficulty], to clients */
+
+import { Malformed } from "../malformed.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 /** The shortest decimal that reads back as the very same double: both sides compute the same target from it. */
 export function encodeSetDifficulty(difficulty: number): string {

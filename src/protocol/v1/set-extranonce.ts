@@ -1,8 +1,8 @@
 /** mining.set_extranonce [extranonce1, extranonce2 size], to clients that subscribed to it: from their next job on */
 import { fromHex } from "../../bitcoin/bytes.ts";
+import { Malformed } from "../malformed.ts";
 import { hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 /** A client's view of any pool: sizes differ from pool to pool. */
 export interface Extranonce {

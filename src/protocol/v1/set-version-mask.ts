@@ -1,7 +1,8 @@
 /** mining.set_version_mask [mask], to clients that agreed on version rolling: at once (BIP 310) */
+
+import { Malformed } from "../malformed.ts";
 import { hexNumber, hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 export function encodeSetVersionMask(mask: number): string {
   return `{"id":null,"method":"mining.set_version_mask","params":["${hexOfNumber(mask)}"]}\n`;

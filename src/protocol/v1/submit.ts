@@ -2,9 +2,10 @@
  * mining.submit [user, job id, extranonce2, ntime, nonce, version bits?]. ntime, nonce and version bits of fewer than
  * 8 digits are padded on the left; extranonce2 has exactly 16. More parameters than six are ignored.
  */
+
+import { Malformed } from "../malformed.ts";
 import { hexBytes, hexNumber, hexOfBytes, hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 export interface Submit {
   /** The user name as it stands in the request. */

@@ -1,8 +1,9 @@
 /** mining.subscribe [agent?, session id?, …] → [[[name, subscription id]…], extranonce1, extranonce2 size] */
+
+import { Malformed } from "../malformed.ts";
 import { encodeResult } from "./answer.ts";
 import { hexOfNumber } from "./hex.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 import { printableName } from "./printable.ts";
 import type { Extranonce } from "./set-extranonce.ts";
 import { decodeSetExtranonce } from "./set-extranonce.ts";

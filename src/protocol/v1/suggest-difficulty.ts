@@ -1,7 +1,8 @@
 /** mining.suggest_difficulty [difficulty] → true */
+
+import { Malformed } from "../malformed.ts";
 import { finiteNumber } from "./decimal.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 /** @returns a positive, finite number. */
 export function decodeSuggestDifficulty(params: readonly Json[]): number | Malformed {

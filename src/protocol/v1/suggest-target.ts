@@ -1,7 +1,7 @@
 /** mining.suggest_target ["target"] → true; the target is a number of up to 64 hex digits, most significant first */
 import { difficultyOf, targetFromDifficulty, targetOf } from "../../bitcoin/target.ts";
+import { Malformed } from "../malformed.ts";
 import type { Json } from "./json.ts";
-import { Malformed } from "./malformed.ts";
 
 const pattern = /^[0-9a-fA-F]{1,64}$/;
 /** No chain is as hard as this: whoever asks for less gets this. */

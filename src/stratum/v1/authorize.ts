@@ -1,7 +1,7 @@
+import { Malformed } from "../../protocol/malformed.ts";
 import { encodeFalse, encodeTrue } from "../../protocol/v1/answer.ts";
 import { decodeAuthorize } from "../../protocol/v1/authorize.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import { decodePassword, type PasswordOptions } from "../../protocol/v1/password.ts";
 import { splitUserName } from "../../protocol/v1/user-name.ts";
 import { difficultyOfHashrate } from "../difficulty.ts";

@@ -1,6 +1,6 @@
+import { Malformed } from "../../protocol/malformed.ts";
 import { decodeConfigure, encodeConfiguration } from "../../protocol/v1/configure.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import type { Session } from "./session.ts";
 
 /** BIP 310; a second request replaces what the first one agreed on. */

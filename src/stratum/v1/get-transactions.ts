@@ -1,8 +1,8 @@
+import { Malformed } from "../../protocol/malformed.ts";
 import { encodeRefusal } from "../../protocol/v1/answer.ts";
 import { decodeGetTransactions, encodeTransactions } from "../../protocol/v1/get-transactions.ts";
 import { decodeJobId } from "../../protocol/v1/job-id.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import type { Session } from "./session.ts";
 
 /**

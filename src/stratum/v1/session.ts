@@ -3,12 +3,12 @@
  * they share, and when work is sent.
  */
 import type { LiveJob } from "../../jobs/live-jobs.ts";
+import { Malformed } from "../../protocol/malformed.ts";
 import type { Reason } from "../../protocol/reasons.ts";
 import { encodeMethodNotFound, encodeRefusal, encodeTrue } from "../../protocol/v1/answer.ts";
 import { encodeGetVersion } from "../../protocol/v1/get-version.ts";
 import type { Line } from "../../protocol/v1/line.ts";
 import { isAnswer, isBlank, readLine } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import { encodePong, isPong } from "../../protocol/v1/ping.ts";
 import { encodeReconnect, type Reconnect } from "../../protocol/v1/reconnect.ts";
 import { encodeSetDifficulty } from "../../protocol/v1/set-difficulty.ts";

@@ -1,9 +1,9 @@
 import type { LiveJob } from "../../jobs/live-jobs.ts";
+import { Malformed } from "../../protocol/malformed.ts";
 import type { Reason } from "../../protocol/reasons.ts";
 import { encodeRefusal, encodeTrue, refuseAccepted } from "../../protocol/v1/answer.ts";
 import { decodeJobId, type JobId } from "../../protocol/v1/job-id.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import type { Submit } from "../../protocol/v1/submit.ts";
 import { decodeSubmit } from "../../protocol/v1/submit.ts";
 import type { Run } from "../../shares/native-intake.ts";

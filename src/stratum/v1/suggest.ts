@@ -1,6 +1,6 @@
+import { Malformed } from "../../protocol/malformed.ts";
 import { encodeTrue } from "../../protocol/v1/answer.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import { decodeSuggestDifficulty } from "../../protocol/v1/suggest-difficulty.ts";
 import { decodeSuggestTarget } from "../../protocol/v1/suggest-target.ts";
 import type { Session } from "./session.ts";

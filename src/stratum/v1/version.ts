@@ -1,6 +1,6 @@
+import { Malformed } from "../../protocol/malformed.ts";
 import { decodeVersion } from "../../protocol/v1/get-version.ts";
 import type { Line } from "../../protocol/v1/line.ts";
-import { Malformed } from "../../protocol/v1/malformed.ts";
 import type { Session } from "./session.ts";
 
 /** The answer to client.get_version: from now on it is known what device this is. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Malformed } from "../../../../src/protocol/malformed.ts";
 import { encodeTrue } from "../../../../src/protocol/v1/answer.ts";
 import type { Configure } from "../../../../src/protocol/v1/configure.ts";
 import {
@@ -10,7 +11,6 @@ import {
 import type { Json } from "../../../../src/protocol/v1/json.ts";
 import type { Line } from "../../../../src/protocol/v1/line.ts";
 import { readLine } from "../../../../src/protocol/v1/line.ts";
-import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
 
 const lineOf = (text: string) => readLine(Buffer.from(text.trimEnd())) as Line;
 

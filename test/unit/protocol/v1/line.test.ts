@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { Malformed } from "../../../../src/protocol/malformed.ts";
 import type { Line } from "../../../../src/protocol/v1/line.ts";
 import { isAnswer, isBlank, readLine } from "../../../../src/protocol/v1/line.ts";
-import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
 
 const read = (text: string) => readLine(Buffer.from(text));
 

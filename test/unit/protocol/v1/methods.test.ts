@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Malformed } from "../../../../src/protocol/malformed.ts";
 import { decodeAnswer } from "../../../../src/protocol/v1/answer.ts";
 import { decodeAuthorize, encodeAuthorize } from "../../../../src/protocol/v1/authorize.ts";
 import { decodeGetTransactions, encodeTransactions } from "../../../../src/protocol/v1/get-transactions.ts";
@@ -7,7 +8,6 @@ import { decodeJobId, encodeJobId } from "../../../../src/protocol/v1/job-id.ts"
 import type { Json } from "../../../../src/protocol/v1/json.ts";
 import type { Line } from "../../../../src/protocol/v1/line.ts";
 import { readLine } from "../../../../src/protocol/v1/line.ts";
-import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
 import { encodePing, encodePong, isPong } from "../../../../src/protocol/v1/ping.ts";
 import { encodeReconnect } from "../../../../src/protocol/v1/reconnect.ts";
 import { decodeSetDifficulty, encodeSetDifficulty } from "../../../../src/protocol/v1/set-difficulty.ts";

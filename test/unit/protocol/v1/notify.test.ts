@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { displayHash, fromDisplayHash, sha256d } from "../../../../src/bitcoin/hash.ts";
 import { encodeHeader } from "../../../../src/bitcoin/header.ts";
 import { merkleBranch, merkleRoot } from "../../../../src/bitcoin/merkle.ts";
+import { Malformed } from "../../../../src/protocol/malformed.ts";
 import { readLine } from "../../../../src/protocol/v1/line.ts";
-import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
 import type { Notify, Work } from "../../../../src/protocol/v1/notify.ts";
 import { decodeNotify, encodeNotify, encodeNotifyBody } from "../../../../src/protocol/v1/notify.ts";
 

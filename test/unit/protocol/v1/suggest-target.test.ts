@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { targetFromDifficulty } from "../../../../src/bitcoin/target.ts";
-import { Malformed } from "../../../../src/protocol/v1/malformed.ts";
+import { Malformed } from "../../../../src/protocol/malformed.ts";
 import { decodeSuggestTarget } from "../../../../src/protocol/v1/suggest-target.ts";
 import { randomSource } from "../../../support/random.ts";
 

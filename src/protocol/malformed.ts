@@ -2,7 +2,7 @@
 export class Malformed {
   /** What is wrong, for the person who runs the client; becomes the sentence of the refusal. */
   readonly detail: string;
-  /** The id as JSON text where it could be read, so that the refusal finds its request. */
+  /** Stratum V1: the id as JSON text where it could be read, so that the refusal finds its request. */
   readonly idText: string;
 
   constructor(detail: string, idText = "null") {
