@@ -107,7 +107,8 @@ export const b0_16m: Field<Uint8Array> = byteArray(3, 0xffffff);
 
 /**
  * Text for people and logs: control characters make it malformed (3.5). Bytes that are no UTF-8 become U+FFFD, because a
- * device with an odd name in another encoding is still a good miner.
+ * device with an odd name in another encoding is still a good miner. Such a text takes more bytes than it came in: it is
+ * not to be sent on unchecked.
  */
 export const str0_255: Field<string> = {
   ...text(),
