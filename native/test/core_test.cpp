@@ -141,12 +141,22 @@ Submission RandomSubmission(Random& random) {
   auto bytes = random.Make(SubmissionLayout::kSize);
   if (random.Between(0, 1) == 0) {  // one that breaks no rule
     std::fill(bytes.begin() + SubmissionLayout::kVersionMask, bytes.end(), std::uint8_t{0xff});
-    std::fill_n(bytes.begin() + SubmissionLayout::kFlags, 4, std::uint8_t{0});
+    std::fill_n(bytes.begin() + SubmissionLayout::kFlags, 8, std::uint8_t{0});  // and the least ntime
+    if (random.Between(0, 1) == 0) bytes[SubmissionLayout::kFlags] = kWholeVersionFlag;
   }
   return ReadSubmission(Bytes(bytes).first<SubmissionLayout::kSize>());
 }
 
-void TestJobs(const Sha256Kernel& kernel, Random& random) {
+/// The coinbase with extranonces as they stand in it.
+std::vector<std::uint8_t> CoinbaseOf(Bytes coinbase1, Bytes extranonce1, Bytes extranonce2, Bytes coinbase2) {
+  std::vector<std::uint8_t> coinbase;
+  for (const Bytes part : {coinbase1, extranonce1, extranonce2, coinbase2}) {
+    coinbase.insert(coinbase.end(), part.begin(), part.end());
+  }
+  return coinbase;
+}
+
+void TestJobs(const Sha256Kernel& kernel, Random& random, std::size_t extranonce2Length) {
   for (std::size_t length1 = 0; length1 <= 140; length1++) {
     const auto coinbase1 = random.Make(length1);
     const auto coinbase2 = random.Make(random.Between(0, 200));
@@ -159,6 +169,7 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
                                    .minTime = 0,
                                    .coinbase1 = coinbase1,
                                    .coinbase2 = coinbase2,
+                                   .extranonce2Length = extranonce2Length,
                                    .merkleBranch = branch,
                                    .networkTarget = networkTarget,
                                    .tipNumber = 1});
@@ -166,12 +177,12 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
     const Submission submission = RandomSubmission(random);
     const Verdict verdict = Judge(kernel, job, seen, submission);
 
-    std::vector<std::uint8_t> coinbase = coinbase1;
-    coinbase.insert(coinbase.end(), submission.extranonce1.begin(), submission.extranonce1.end());
-    coinbase.insert(coinbase.end(), submission.extranonce2.begin(), submission.extranonce2.end());
-    coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+    const auto coinbase = CoinbaseOf(coinbase1, submission.extranonce1,
+                                     Bytes(submission.extranonce2).first(extranonce2Length), coinbase2);
     const Hash root = MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch);
     CHECK(std::equal(root.begin(), root.end(), verdict.header.begin() + 36));
+    const std::uint32_t version = submission.wholeVersion ? submission.version : 0x20000000 | submission.version;
+    CHECK(ReadLe32(std::span(verdict.header).first<4>()) == version);
     CHECK(verdict.hash == Sha256d(kSha256Portable, verdict.header));
     CHECK(seen.size() == (verdict.refusal == Refusal::kNone ? 1 : 0));
 
@@ -182,8 +193,8 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
   }
 }
 
-/// Side by side or alone, every choice has the root of its own coinbase.
-void TestRoots(const Sha256Kernel& kernel, Random& random) {
+/// Side by side or alone, apart or back to back, every choice has the root of its own coinbase.
+void TestRoots(const Sha256Kernel& kernel, Random& random, std::size_t extranonce2Length) {
   const Hash hash = {};
   for (std::size_t count = 0; count <= 40; count++) {
     const auto coinbase1 = random.Make(random.Between(0, 140));
@@ -195,20 +206,29 @@ void TestRoots(const Sha256Kernel& kernel, Random& random) {
                                    .minTime = 0,
                                    .coinbase1 = coinbase1,
                                    .coinbase2 = coinbase2,
+                                   .extranonce2Length = extranonce2Length,
                                    .merkleBranch = branch,
                                    .networkTarget = hash,
                                    .tipNumber = 1});
     std::vector<Extranonces> choices(count);
-    for (Extranonces& choice : choices) choice = {random.Fixed<4>(), random.Fixed<8>()};
+    for (Extranonces& choice : choices) choice = {random.Fixed<4>(), random.Fixed<16>()};
     std::vector<Hash> roots(count);
     job.Roots(kernel, choices, roots);
+    std::vector<std::uint8_t> backToBack;
     for (std::size_t i = 0; i < count; i++) {
-      std::vector<std::uint8_t> coinbase = coinbase1;
-      coinbase.insert(coinbase.end(), choices[i].extranonce1.begin(), choices[i].extranonce1.end());
-      coinbase.insert(coinbase.end(), choices[i].extranonce2.begin(), choices[i].extranonce2.end());
-      coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+      const Bytes extranonce2 = Bytes(choices[i].extranonce2).first(extranonce2Length);
+      const auto coinbase = CoinbaseOf(coinbase1, choices[i].extranonce1, extranonce2, coinbase2);
+      const auto extranonces = CoinbaseOf({}, choices[i].extranonce1, extranonce2, {});
+      backToBack.insert(backToBack.end(), extranonces.begin(), extranonces.end());
       CHECK(roots[i] == MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch));
       CHECK(roots[i] == job.Root(kernel, choices[i]));
+    }
+    backToBack.shrink_to_fit();
+    CHECK(backToBack.size() == count * job.extranoncesLength());
+    std::vector<std::uint8_t> flat(count * 32);
+    job.Roots(kernel, Bytes(backToBack), std::span(flat));
+    for (std::size_t i = 0; i < count; i++) {
+      CHECK(std::equal(roots[i].begin(), roots[i].end(), flat.begin() + static_cast<std::ptrdiff_t>(i * 32)));
     }
   }
 }
@@ -325,8 +345,10 @@ int Run() {
     TestHeaders(*kernel, random);
     TestMerkleTrees(*kernel, random);
     TestScans(*kernel, random);
-    TestJobs(*kernel, random);
-    TestRoots(*kernel, random);
+    for (const std::size_t extranonce2Length : {kExtranonce2Length, kWideExtranonce2Length}) {
+      TestJobs(*kernel, random, extranonce2Length);
+      TestRoots(*kernel, random, extranonce2Length);
+    }
     std::printf("%s\n", kernel->name);
   }
   CHECK(FindKernel("abacus") == nullptr);
