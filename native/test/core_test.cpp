@@ -13,6 +13,7 @@
 #include "merkle.h"
 #include "scan.h"
 #include "sha256_kernels.h"
+#include "share_record.h"
 #include "share_rows.h"
 #include "u256.h"
 
@@ -299,6 +300,37 @@ std::vector<std::uint8_t> MakeRecord(std::uint64_t sequence, Random& random) {
   return record;
 }
 
+/// Records of both protocols, in their exact room, are what the survey takes as sound.
+void TestShareRecords(Random& random) {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t sequence = 0;
+  for (const Protocol protocol : {Protocol::kV1, Protocol::kV2}) {
+    for (const bool solo : {false, true}) {
+      const Hash hash = random.Fixed<32>();
+      const std::array<std::uint8_t, 16> work = {9};
+      const ShareRecord record = {.epoch = 7,
+                                  .sequence = ++sequence,
+                                  .index = 0,
+                                  .timeMs = 1'700'000'000'000,
+                                  .hash = hash,
+                                  .target = hash,
+                                  .work = work,
+                                  .height = 800'000,
+                                  .protocol = protocol,
+                                  .solo = solo,
+                                  .account = "account",
+                                  .worker = "worker"};
+      std::vector<std::uint8_t> out(ShareRecordLength(record.account, record.worker));
+      CHECK(WriteShareRecord(out, record) == out.size());
+      CHECK(out[25] == (protocol == Protocol::kV1 ? 1 : 2));
+      CHECK(out[26] == (solo ? 2 : 0));
+      bytes.insert(bytes.end(), out.begin(), out.end());
+    }
+  }
+  const auto survey = SurveyRecords(bytes, {7, 1, 10}, random.Word());
+  CHECK(survey.length == bytes.size() && survey.shares == 4);
+}
+
 /// Stretches that are cut and changed anywhere; rows that are written of other records and groups than were surveyed.
 void TestShareRows(Random& random) {
   std::size_t surveyed = 0;
@@ -354,6 +386,7 @@ int Run() {
   CHECK(FindKernel("abacus") == nullptr);
   TestCrc32c(random);
   TestComparison(random);
+  TestShareRecords(random);
   TestShareRows(random);
   TestSeenWindow({random.Word(), random.Word()}, random);
   TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place
