@@ -24,6 +24,7 @@ const job = {
   minTime: 0,
   coinbase1: randomBytes(extranonceAt),
   coinbase2: randomBytes(coinbaseLength - extranonceAt - 12),
+  extranonce2Length: 8 as const,
   merkleBranch: randomBytes(branches * 32),
   networkTarget: new Uint8Array(32),
   tipNumber: 1,

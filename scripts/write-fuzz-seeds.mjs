@@ -56,41 +56,50 @@ function withoutWitness(transaction) {
 
 const COINBASE_CUT = 45;
 
+const extranoncesLength = (wide) => (wide ? 20 : 12);
+
 function jobOf(
   { header, coinbase },
-  { tip = 1, at = COINBASE_CUT, networkTarget = ones(32), branch = [] } = {},
+  { tip = 1, at = COINBASE_CUT, wide = false, networkTarget = ones(32), branch = [] } = {},
 ) {
   return Buffer.concat([
     header.subarray(0, 4),
     header.subarray(72, 76),
     header.subarray(68, 72),
     u8(tip),
+    u8(wide ? 1 : 0),
     u16(at),
-    u16(coinbase.length - at - 12),
+    u16(coinbase.length - at - extranoncesLength(wide)),
     u16(branch.length),
     networkTarget,
     header.subarray(4, 36),
     coinbase.subarray(0, at),
-    coinbase.subarray(at + 12),
+    coinbase.subarray(at + extranoncesLength(wide)),
     ...branch,
   ]);
 }
 
 function submissionOf(
   { header, coinbase },
-  { at = COINBASE_CUT, target = ones(32), stale = 0, bits = 0 } = {},
+  { at = COINBASE_CUT, target = ones(32), flags = 0, version = 0, ntimeMin = 0 } = {},
 ) {
+  const extranonces = Buffer.alloc(20); // of which a job that is not wide takes the first 12
+  extranonces.set(coinbase.subarray(at, at + 20));
   return Buffer.concat([
-    coinbase.subarray(at, at + 12),
+    extranonces,
     header.subarray(68, 72),
     header.subarray(76, 80),
-    u32(bits),
+    u32(version),
     u32(0x1fffe000),
-    u32(stale),
+    u32(flags),
+    u32(ntimeMin),
     u32(0xffffffff),
     target,
   ]);
 }
+
+const STALE = 1;
+const WHOLE_VERSION = 2;
 
 const FORGET = 0x00;
 const REPEAT = 0x02;
@@ -174,22 +183,55 @@ async function judgeSeeds() {
     stale: judging({
       jobs,
       steps: [
-        [SUBMIT, submissionOf(first, { stale: 1 })],
+        [SUBMIT, submissionOf(first, { flags: STALE })],
         [SUBMIT, one],
       ],
     }),
     "version-bits": judging({
       jobs,
-      steps: [0x2000, 0x1000, 0x1fffe000, 0x80000000].map((bits) => [SUBMIT, submissionOf(first, { bits })]),
+      steps: [0x2000, 0x1000, 0x1fffe000, 0x80000000].map((version) => [
+        SUBMIT,
+        submissionOf(first, { version }),
+      ]),
+    }),
+    "whole-versions": judging({
+      jobs,
+      steps: [0, 0x2000, 0x1fffe000, 0x1000, 0x80000000].map((rolled) => [
+        SUBMIT,
+        submissionOf(first, { version: (first.header.readUInt32LE(0) ^ rolled) >>> 0, flags: WHOLE_VERSION }),
+      ]),
+    }),
+    "least-ntime": judging({
+      jobs,
+      steps: [1, 0].map((above) => [
+        SUBMIT,
+        submissionOf(first, { ntimeMin: first.header.readUInt32LE(68) + above }),
+      ]),
+    }),
+    "wide-extranonce2": judging({
+      jobs: [jobOf(first, { wide: true }), jobOf(first)],
+      steps: [
+        [SUBMIT, one],
+        [SUBMIT_SECOND, one],
+      ],
     }),
     "harmless-noise": judging({
       jobs,
-      steps: [1, 2, 3].map((noise) => [SUBMIT | HARMLESS, Buffer.alloc(68, noise)]),
+      steps: [1, 2, 3].map((noise) => [SUBMIT | HARMLESS, Buffer.alloc(80, noise)]),
     }),
     "long-branch": judging({
       jobs: [jobOf(first, { branch: Array.from({ length: 12 }, (_, i) => Buffer.alloc(32, i)) }), jobs[1]],
       steps: [[SUBMIT, one]],
     }),
+    ...Object.fromEntries(
+      [43, 44, 63].map((at) => [
+        `wide-extranonces-at-${at}`,
+        judging({
+          jobs: [jobOf(genesis, { at, wide: true }), jobs[1]],
+          steps: [[SUBMIT, submissionOf(genesis, { at })]],
+        }),
+      ]),
+    ),
     // Extranonces at the end of a block of SHA-256, across its end and in the next one; an empty end.
     ...Object.fromEntries(
       [0, 52, 53, 63, 64, 120, 192].map((at) => [

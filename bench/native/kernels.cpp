@@ -60,6 +60,7 @@ PreparedJob MakeJob(const Sha256Kernel& kernel) {
            .minTime = 0,
            .coinbase1 = coinbase1,
            .coinbase2 = coinbase2,
+           .extranonce2Length = kExtranonce2Length,
            .merkleBranch = branch,
            .networkTarget = zeros,
            .tipNumber = 1}};
@@ -77,7 +78,7 @@ void MeasureShares(const Sha256Kernel& kernel) {
     const auto judge = [&] {
       job.Roots(kernel, std::span(choices).first(count), std::span(roots).first(count));
       for (std::size_t i = 0; i < count; i++) {
-        job.WriteHeader(roots[i], 0, 0, 0, std::span(headers).subspan(i * 80).first<80>());
+        job.WriteHeader(roots[i], job.version(), 0, 0, std::span(headers).subspan(i * 80).first<80>());
       }
       kernel.double80(std::span(hashes).first(count * 32), Bytes(headers).first(count * 80));
     };

@@ -87,6 +87,7 @@ Work ReadNotify(const penstock::Sha256Kernel& kernel, std::string_view line) {
       .minTime = 0,
       .coinbase1 = coinbase1,
       .coinbase2 = coinbase2,
+      .extranonce2Length = penstock::kExtranonce2Length,
       .merkleBranch = branch,
       .networkTarget = noTarget,
       .tipNumber = 0,
@@ -150,11 +151,11 @@ void MakeShares(const penstock::Sha256Kernel& kernel, const Work& work,
       const std::uint32_t extranonce2 = first + static_cast<std::uint32_t>(done + i);
       shares[done + i].extranonce2 = extranonce2;
       choices[i] = {extranonce1, {}};
-      penstock::WriteBe32(std::span(choices[i].extranonce2).last<4>(), extranonce2);
+      penstock::WriteBe32(std::span(choices[i].extranonce2).first<penstock::kExtranonce2Length>().last<4>(), extranonce2);
     }
     work.job->Roots(kernel, std::span(choices).first(count), std::span(roots).first(count));
     for (std::size_t i = 0; i < count; i++) {
-      work.job->WriteHeader(roots[i], 0, work.ntimeValue, 0, header);
+      work.job->WriteHeader(roots[i], work.job->version(), work.ntimeValue, 0, header);
       const auto nonce = penstock::ScanNonces(kernel, header, target, 0, kNonces);
       if (!nonce) throw std::runtime_error("the difficulty is too high to prepare shares");
       shares[done + i].nonce = *nonce;

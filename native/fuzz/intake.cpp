@@ -61,6 +61,7 @@ PlainJob MakeJob(const Setting& setting, std::size_t place, std::uint8_t salt) {
                   .minTime = kMinTime,
                   .coinbase1 = std::vector<std::uint8_t>(40 + 20 * place, salt),
                   .coinbase2 = std::vector<std::uint8_t>(90, 0xc2),
+                  .extranonce2Length = kExtranonce2Length,
                   .branch = std::vector<std::uint8_t>(32 * place, 0xb1),
                   // The other way round: all means blocks only.
                   .networkTarget = TargetOf(setting.networkTargets, place),
@@ -159,12 +160,14 @@ class Reading {
     const auto worker = workers_.find(std::string(submit->user.begin(), submit->user.end()));
     if (granted == jobs_.end() || worker == workers_.end()) return std::nullopt;
     const Submission submission = {.extranonce1 = {1, 2, 3, 4},
-                                   .extranonce2 = submit->extranonce2,
+                                   .extranonce2 = Widened(submit->extranonce2),
                                    .ntime = submit->ntime,
                                    .nonce = submit->nonce,
-                                   .versionBits = submit->versionBits,
+                                   .version = submit->versionBits,
                                    .versionMask = 0x1fffe000,
                                    .stale = false,
+                                   .wholeVersion = false,
+                                   .ntimeMin = 0,
                                    .ntimeMax = kNtimeMax,
                                    .target = granted->target};
     const Hash hash = reference::Sha256d(granted->job.HeaderOf(submission));
@@ -241,6 +244,7 @@ class Reading {
                                 .target = seen.granted->target,
                                 .work = work,
                                 .height = 800'000,
+                                .protocol = Protocol::kV1,
                                 .solo = seen.granted->solo,
                                 .account = seen.account,
                                 .worker = seen.worker};

@@ -13,6 +13,7 @@ PlainJob MakeJob(Input& input) {
   job.bits = input.Word();
   job.minTime = input.Word();
   job.tipNumber = input.Byte();
+  job.extranonce2Length = input.Byte() % 2 == 0 ? kExtranonce2Length : kWideExtranonce2Length;
   const std::size_t length1 = input.UpTo(200);
   const std::size_t length2 = input.UpTo(400);
   const std::size_t elements = input.UpTo(kMaxBranchElements);
@@ -33,14 +34,15 @@ struct Step {
 };
 
 /// Half of the submissions break no rule, but for a target beside their own hash.
-Submission MakeSubmission(Input& input, std::uint8_t choice) {
+Submission MakeSubmission(Input& input, const PlainJob& job, std::uint8_t choice) {
   const auto bytes = input.Fixed<SubmissionLayout::kSize>();
   Submission submission = ReadSubmission(bytes);
   if ((choice & 0x10) != 0) {
     submission.stale = false;
+    submission.ntimeMin = 0;
     submission.ntimeMax = 0xffffffff;
     submission.ntime |= 0x80000000;
-    submission.versionMask |= submission.versionBits;
+    submission.versionMask |= submission.wholeVersion ? submission.version ^ job.version : submission.version;
     submission.target.fill(0xff);
   }
   return submission;
@@ -65,7 +67,7 @@ std::vector<Step> MakeSteps(Input& input, std::span<const PlainJob, 2> jobs) {
       step = steps[input.UpTo(steps.size() - 1)];
       if (step.kind == Step::kSubmit) step.kind = Step::kRepeat;
     } else {
-      step.submission = MakeSubmission(input, choice);
+      step.submission = MakeSubmission(input, jobs[step.job], choice);
       if ((choice & 0x20) != 0) AimAt(step.submission, jobs[step.job], (choice & 0x40) != 0);
     }
     steps.push_back(step);

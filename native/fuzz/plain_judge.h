@@ -17,6 +17,7 @@ struct PlainJob {
   std::uint32_t minTime;
   std::vector<std::uint8_t> coinbase1;
   std::vector<std::uint8_t> coinbase2;
+  std::size_t extranonce2Length;
   std::vector<std::uint8_t> branch;
   Hash networkTarget;
   std::uint64_t tipNumber;
@@ -29,6 +30,7 @@ struct PlainJob {
              .minTime = minTime,
              .coinbase1 = coinbase1,
              .coinbase2 = coinbase2,
+             .extranonce2Length = extranonce2Length,
              .merkleBranch = branch,
              .networkTarget = networkTarget,
              .tipNumber = tipNumber}};
@@ -37,7 +39,7 @@ struct PlainJob {
   std::array<std::uint8_t, 80> HeaderOf(const Submission& submission) const {
     std::vector<std::uint8_t> coinbase = coinbase1;
     coinbase.insert(coinbase.end(), submission.extranonce1.begin(), submission.extranonce1.end());
-    coinbase.insert(coinbase.end(), submission.extranonce2.begin(), submission.extranonce2.end());
+    for (std::size_t i = 0; i < extranonce2Length; i++) coinbase.push_back(submission.extranonce2[i]);
     coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
     Hash root = reference::Sha256d(coinbase);
     for (std::size_t at = 0; at < branch.size(); at += 32) {
@@ -47,7 +49,7 @@ struct PlainJob {
     }
     std::array<std::uint8_t, 80> header;
     const std::span<std::uint8_t, 80> out = header;
-    WriteLe32(out.subspan<0, 4>(), version | submission.versionBits);
+    WriteLe32(out.subspan<0, 4>(), submission.wholeVersion ? submission.version : version | submission.version);
     CopyBytes(out.subspan<4, 32>(), previousHash);
     CopyBytes(out.subspan<36, 32>(), root);
     WriteLe32(out.subspan<68, 4>(), submission.ntime);
@@ -111,11 +113,11 @@ inline Refusal PlainDecision(const PlainJob& job, PlainWindow& seen, const Hash&
   const SeenWindow::Tip tip = {job.tipNumber, job.previousHash};
   if (seen.Contains(tip, hash)) return Refusal::kDuplicate;
   if (submission.stale || seen.Forgotten(job.tipNumber)) return Refusal::kStale;
-  if (submission.ntime < job.minTime) return Refusal::kNtimeOutOfRange;
+  if (submission.ntime < std::max(job.minTime, submission.ntimeMin)) return Refusal::kNtimeOutOfRange;
   if (submission.ntime > submission.ntimeMax) return Refusal::kNtimeOutOfRange;
-  if ((submission.versionBits | submission.versionMask) != submission.versionMask) {
-    return Refusal::kVersionBitsNotAllowed;
-  }
+  const std::uint32_t masked = submission.version & submission.versionMask;
+  const std::uint32_t allowed = submission.wholeVersion ? (job.version & ~submission.versionMask) | masked : masked;
+  if (submission.version != allowed) return Refusal::kVersionBitsNotAllowed;
   if (!reference::LessOrEqual(hash, submission.target)) return Refusal::kLowDifficulty;
   return seen.Insert(tip, hash) ? Refusal::kNone : Refusal::kWindowFull;
 }

@@ -44,6 +44,7 @@ void AppendRecord(Journal& journal, Input& input, std::uint64_t sequence, bool& 
                               .target = target,
                               .work = work,
                               .height = height,
+                              .protocol = height % 4 < 2 ? Protocol::kV1 : Protocol::kV2,
                               .solo = height % 2 == 1,
                               .account = account,
                               .worker = worker};

@@ -18,7 +18,7 @@ namespace penstock {
 namespace {
 
 /// Raised whenever a function's meaning changes; src/native/index.ts refuses any other.
-constexpr std::uint32_t kInterfaceVersion = 5;
+constexpr std::uint32_t kInterfaceVersion = 6;
 
 const Sha256Kernel& KernelOf(const Napi::CallbackInfo& info) { return *static_cast<const Sha256Kernel*>(info.Data()); }
 
@@ -71,6 +71,13 @@ Bytes RequireBranch(const Napi::Value& value, const char* name) {
   return bytes;
 }
 
+std::size_t RequireExtranonce2Length(const Napi::Value& value, const char* name) {
+  const std::uint64_t length = RequireInteger(value, name, 0, kWideExtranonce2Length);
+  if (length == kExtranonce2Length || length == kWideExtranonce2Length) return length;
+  throw ArgumentError(std::string(name) + " must be " + std::to_string(kExtranonce2Length) + " or " +
+                      std::to_string(kWideExtranonce2Length) + ", not " + std::to_string(length));
+}
+
 /// prepareJob(job: PrepareJob): PreparedJob
 Napi::Value CallPrepareJob(const Napi::CallbackInfo& info) {
   const Napi::Object job = RequireObject(info[0], "job");
@@ -81,6 +88,7 @@ Napi::Value CallPrepareJob(const Napi::CallbackInfo& info) {
   const Napi::Value minTime = Property(job, "minTime");
   const Napi::Value coinbase1 = Property(job, "coinbase1");
   const Napi::Value coinbase2 = Property(job, "coinbase2");
+  const Napi::Value extranonce2Length = Property(job, "extranonce2Length");
   const Napi::Value merkleBranch = Property(job, "merkleBranch");
   const Napi::Value networkTarget = Property(job, "networkTarget");
   const Napi::Value tipNumber = Property(job, "tipNumber");
@@ -91,6 +99,7 @@ Napi::Value CallPrepareJob(const Napi::CallbackInfo& info) {
       .minTime = RequireUint32(minTime, "job.minTime"),
       .coinbase1 = RequireCoinbasePart(coinbase1, "job.coinbase1"),
       .coinbase2 = RequireCoinbasePart(coinbase2, "job.coinbase2"),
+      .extranonce2Length = RequireExtranonce2Length(extranonce2Length, "job.extranonce2Length"),
       .merkleBranch = RequireBranch(merkleBranch, "job.merkleBranch"),
       .networkTarget = RequireFixed<32>(networkTarget, "job.networkTarget"),
       .tipNumber = RequireInteger(tipNumber, "job.tipNumber", 0, kMaxSafeInteger),
@@ -98,6 +107,15 @@ Napi::Value CallPrepareJob(const Napi::CallbackInfo& info) {
   Napi::Object handle = Napi::Object::New(info.Env());
   WrapOwned(handle, std::make_unique<JobHandle>(JobHandle{std::make_shared<const PreparedJob>(KernelOf(info), parts)}));
   return handle;
+}
+
+/// jobRoots(job: PreparedJob, extranonces: Uint8Array, roots: Uint8Array): void
+Napi::Value CallJobRoots(const Napi::CallbackInfo& info) {
+  const PreparedJob& job = *Require<JobHandle>(info[0], "job").job;
+  const Bytes extranonces = RequireMultiple(info[1], "extranonces", job.extranoncesLength());
+  const std::size_t count = extranonces.size() / job.extranoncesLength();
+  job.Roots(KernelOf(info), extranonces, RequireLength(info[2], "roots", count * sizeof(Hash)));
+  return info.Env().Undefined();
 }
 
 SeenWindow& ThisWindow(const Napi::CallbackInfo& info) { return *Require<SeenHandle>(info.This(), "this").window; }
@@ -206,6 +224,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   add.operator()<CallMerkleBranch>("merkleBranch");
   add.operator()<CallMerkleRoot>("merkleRoot");
   add.operator()<CallPrepareJob>("prepareJob");
+  add.operator()<CallJobRoots>("jobRoots");
   add.operator()<CallCreateSeenWindow>("createSeenWindow");
   add.operator()<CallJudge>("judge");
   add.operator()<CallScanNonces>("scanNonces");
@@ -227,15 +246,17 @@ Napi::Object Record(Napi::Env env, std::initializer_list<std::pair<const char*, 
 Napi::Object Layout(Napi::Env env) {
   using S = SubmissionLayout;
   using V = VerdictLayout;
-  Napi::Object layout = Record(env, {{"staleFlag", kStaleFlag}, {"blockFlag", kBlockFlag}});
+  Napi::Object layout = Record(
+      env, {{"staleFlag", kStaleFlag}, {"wholeVersionFlag", kWholeVersionFlag}, {"blockFlag", kBlockFlag}});
   layout.Set("submission", Record(env, {{"size", S::kSize},
                                         {"extranonce1", S::kExtranonce1},
                                         {"extranonce2", S::kExtranonce2},
                                         {"ntime", S::kNtime},
                                         {"nonce", S::kNonce},
-                                        {"versionBits", S::kVersionBits},
+                                        {"version", S::kVersion},
                                         {"versionMask", S::kVersionMask},
                                         {"flags", S::kFlags},
+                                        {"ntimeMin", S::kNtimeMin},
                                         {"ntimeMax", S::kNtimeMax},
                                         {"target", S::kTarget}}));
   layout.Set("verdict", Record(env, {{"size", V::kSize}, {"hash", V::kHash}, {"header", V::kHeader}}));

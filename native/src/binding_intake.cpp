@@ -87,6 +87,13 @@ Napi::Value CallCreateLane(const Napi::CallbackInfo& info) {
   return object;
 }
 
+std::shared_ptr<const PreparedJob> RequireV1Job(const Napi::Value& value, const char* name) {
+  std::shared_ptr<const PreparedJob> job = Require<JobHandle>(value, name).job;
+  if (job->extranonce2Length() == kExtranonce2Length) return job;
+  throw ArgumentError(std::string(name) + " must be a job with an extranonce2 of " +
+                      std::to_string(kExtranonce2Length) + " bytes");
+}
+
 /// grant(lane: Lane, grant: LaneGrant): void
 Napi::Value CallGrant(const Napi::CallbackInfo& info) {
   Lane& lane = Require<LaneHandle>(info[0], "lane").lane;
@@ -110,7 +117,7 @@ Napi::Value CallGrant(const Napi::CallbackInfo& info) {
   Lane::Job job = {
       .name = {.number = RequireInteger(jobNumber, "grant.jobNumber", 0, kMaxSafeInteger),
                .variant = static_cast<std::uint8_t>(RequireInteger(variant, "grant.variant", 0, 255))},
-      .prepared = Require<JobHandle>(prepared, "grant.prepared").job,
+      .prepared = RequireV1Job(prepared, "grant.prepared"),
       .target = {},
       .work = {},
       .height = RequireUint32(height, "grant.height"),

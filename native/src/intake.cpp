@@ -90,7 +90,7 @@ std::array<Hash, kMaxBatch> RootsOf(const Sha256Kernel& kernel, Lane& lane, cons
     } else if (known && extranonce2 == lane.lastRoot.extranonce2) {
       place[i] = 0;
     } else {
-      choices[count] = {lane.terms().extranonce1, extranonce2};
+      choices[count] = {lane.terms().extranonce1, Widened(extranonce2)};
       place[i] = ++count;
     }
   }
@@ -103,12 +103,13 @@ std::array<Hash, kMaxBatch> RootsOf(const Sha256Kernel& kernel, Lane& lane, cons
 }
 
 void HashHeaders(const Sha256Kernel& kernel, Lane& lane, Batch& batch) {
+  const PreparedJob& job = *batch.job->prepared;
   const std::array<Hash, kMaxBatch> roots = RootsOf(kernel, lane, batch);
   std::array<std::uint8_t, kMaxBatch * 80> headers;
   for (std::size_t i = 0; i < batch.count; i++) {
     const SubmitLine& submit = batch.entries[i].submit;
-    batch.job->prepared->WriteHeader(roots[i], submit.versionBits, submit.ntime, submit.nonce,
-                                     std::span(headers).subspan(i * 80).first<80>());
+    job.WriteHeader(roots[i], job.version() | submit.versionBits, submit.ntime, submit.nonce,
+                    std::span(headers).subspan(i * 80).first<80>());
   }
   static_assert(sizeof(batch.hashes) == kMaxBatch * sizeof(Hash));
   kernel.double80({batch.hashes.front().data(), batch.count * sizeof(Hash)}, Bytes(headers).first(batch.count * 80));
@@ -164,6 +165,7 @@ class Judgement {
         .target = job.target,
         .work = job.work,
         .height = job.height,
+        .protocol = Protocol::kV1,
         .solo = job.solo,
         .account = entry.worker->account,
         .worker = entry.worker->worker,
@@ -171,6 +173,7 @@ class Judgement {
     const SubmitLine& submit = entry.submit;
     const Refusal refusal = Decide(*job.prepared, *intake_.seen, hash,
                                    {.ntime = submit.ntime,
+                                    .ntimeMin = 0,
                                     .ntimeMax = task_.ntimeMax,
                                     .versionBits = submit.versionBits,
                                     .versionMask = lane_.terms().versionMask,

@@ -27,6 +27,7 @@ class Lane {
 
   struct Job {
     JobName name;
+    /// With V1's extranonce2.
     std::shared_ptr<const PreparedJob> prepared;
     Hash target;
     /// Credited for a share: u128, little-endian.

@@ -7,7 +7,6 @@ namespace {
 
 /// Coinbases that are hashed side by side: as many as the widest kernel has lanes.
 constexpr std::size_t kAtOnce = 16;
-constexpr std::size_t kExtranonceLength = kExtranonce1Length + kExtranonce2Length;
 
 Hash CopyHash(FixedBytes<32> bytes) {
   Hash hash;
@@ -31,6 +30,7 @@ PreparedJob::PreparedJob(const Sha256Kernel& kernel, const JobParts& parts)
       bits_(parts.bits),
       minTime_(parts.minTime),
       tipNumber_(parts.tipNumber),
+      wide_(parts.extranonce2Length == kWideExtranonce2Length),
       previousHash_(CopyHash(parts.previousHash)),
       networkTarget_(CopyHash(parts.networkTarget)),
       extranonceOffset_(parts.coinbase1.size() % 64),
@@ -40,7 +40,7 @@ PreparedJob::PreparedJob(const Sha256Kernel& kernel, const JobParts& parts)
 
   const Bytes start = parts.coinbase1.subspan(whole);
   std::vector<std::uint8_t> tail(start.begin(), start.end());
-  tail.resize(tail.size() + kExtranonceLength);
+  tail.resize(tail.size() + extranoncesLength());
   const auto ownLength = static_cast<std::ptrdiff_t>(tail.size() <= 64 ? 64 : 128);
   tail.insert(tail.end(), parts.coinbase2.begin(), parts.coinbase2.end());
   Pad(tail, whole + tail.size());
@@ -59,30 +59,42 @@ Hash PreparedJob::Root(const Sha256Kernel& kernel, const Extranonces& choice) co
 
 void PreparedJob::Roots(const Sha256Kernel& kernel, std::span<const Extranonces> choices,
                         std::span<Hash> roots) const {
+  if (choices.empty()) return;
+  const auto write = [this, choices](std::size_t i, std::span<std::uint8_t> place) {
+    CopyBytes(place, choices[i].extranonce1);
+    CopyBytes(place.subspan(kExtranonce1Length), Bytes(choices[i].extranonce2).first(extranonce2Length()));
+  };
+  static_assert(sizeof(Hash) == 32);
+  HashRoots(kernel, write, {roots.front().data(), choices.size() * sizeof(Hash)});
+}
+
+void PreparedJob::Roots(const Sha256Kernel& kernel, Bytes choices, std::span<std::uint8_t> roots) const {
+  const auto write = [choices](std::size_t i, std::span<std::uint8_t> place) {
+    CopyBytes(place, choices.subspan(i * place.size()).first(place.size()));
+  };
+  HashRoots(kernel, write, roots);
+}
+
+template <typename Write>
+void PreparedJob::HashRoots(const Sha256Kernel& kernel, Write write, std::span<std::uint8_t> roots) const {
   const RootJob job = {midstate_, ownBlocks_.size() / 64, commonBlocks_, merkleBranch_};
   std::array<std::uint8_t, kAtOnce * 128> own;
-  while (!choices.empty()) {
-    const std::size_t count = std::min(choices.size(), kAtOnce);
+  const std::size_t all = roots.size() / sizeof(Hash);
+  for (std::size_t done = 0; done < all; done += kAtOnce) {
+    const std::size_t count = std::min(all - done, kAtOnce);
     const std::span<std::uint8_t> blocks = std::span(own).first(count * ownBlocks_.size());
     for (std::size_t i = 0; i < count; i++) {
-      WriteOwnBlocks(choices[i], blocks.subspan(i * ownBlocks_.size(), ownBlocks_.size()));
+      const std::span<std::uint8_t> mine = blocks.subspan(i * ownBlocks_.size(), ownBlocks_.size());
+      CopyBytes(mine, ownBlocks_);
+      write(done + i, mine.subspan(extranonceOffset_, extranoncesLength()));
     }
-    kernel.roots({roots.front().data(), count * sizeof(Hash)}, job, blocks);
-    choices = choices.subspan(count);
-    roots = roots.subspan(count);
+    kernel.roots(roots.subspan(done * sizeof(Hash), count * sizeof(Hash)), job, blocks);
   }
 }
 
-void PreparedJob::WriteOwnBlocks(const Extranonces& choice, std::span<std::uint8_t> blocks) const {
-  CopyBytes(blocks, ownBlocks_);
-  const std::span<std::uint8_t> place = blocks.subspan(extranonceOffset_, kExtranonceLength);
-  CopyBytes(place.first<kExtranonce1Length>(), choice.extranonce1);
-  CopyBytes(place.last<kExtranonce2Length>(), choice.extranonce2);
-}
-
-void PreparedJob::WriteHeader(const Hash& root, std::uint32_t versionBits, std::uint32_t ntime, std::uint32_t nonce,
+void PreparedJob::WriteHeader(const Hash& root, std::uint32_t version, std::uint32_t ntime, std::uint32_t nonce,
                               std::span<std::uint8_t, 80> header) const {
-  WriteLe32(header.subspan<0, 4>(), version_ | versionBits);
+  WriteLe32(header.subspan<0, 4>(), version);
   CopyBytes(header.subspan<4, 32>(), previousHash_);
   CopyBytes(header.subspan<36, 32>(), root);
   WriteLe32(header.subspan<68, 4>(), ntime);

@@ -8,7 +8,9 @@ Refusal Decide(const PreparedJob& job, SeenWindow& seen, const Hash& hash, const
   if (seen.Contains(tip, hash)) return Refusal::kDuplicate;
   // A tip whose hashes were dropped is stale whoever asks: a repetition would go unnoticed there.
   if (claim.stale || seen.Forgotten(tip.number)) return Refusal::kStale;
-  if (claim.ntime < job.minTime() || claim.ntime > claim.ntimeMax) return Refusal::kNtimeOutOfRange;
+  if (claim.ntime < job.minTime() || claim.ntime < claim.ntimeMin || claim.ntime > claim.ntimeMax) {
+    return Refusal::kNtimeOutOfRange;
+  }
   if ((claim.versionBits & ~claim.versionMask) != 0) return Refusal::kVersionBitsNotAllowed;
   if (!LessOrEqual(hash, claim.target)) return Refusal::kLowDifficulty;
   return seen.Insert(tip, hash) ? Refusal::kNone : Refusal::kWindowFull;
@@ -17,14 +19,16 @@ Refusal Decide(const PreparedJob& job, SeenWindow& seen, const Hash& hash, const
 Verdict Judge(const Sha256Kernel& kernel, const PreparedJob& job, SeenWindow& seen, const Submission& submission) {
   Verdict verdict;
   const Hash root = job.Root(kernel, {submission.extranonce1, submission.extranonce2});
-  job.WriteHeader(root, submission.versionBits, submission.ntime, submission.nonce, verdict.header);
+  const std::uint32_t version = submission.wholeVersion ? submission.version : job.version() | submission.version;
+  job.WriteHeader(root, version, submission.ntime, submission.nonce, verdict.header);
   kernel.double80(verdict.hash, verdict.header);
   // Asked before any rule: a solved block is never refused.
   verdict.block = LessOrEqual(verdict.hash, job.networkTarget());
   verdict.refusal = Decide(job, seen, verdict.hash,
                            {.ntime = submission.ntime,
+                            .ntimeMin = submission.ntimeMin,
                             .ntimeMax = submission.ntimeMax,
-                            .versionBits = submission.versionBits,
+                            .versionBits = submission.wholeVersion ? version ^ job.version() : submission.version,
                             .versionMask = submission.versionMask,
                             .stale = submission.stale,
                             .target = submission.target});
@@ -35,12 +39,15 @@ Submission ReadSubmission(FixedBytes<SubmissionLayout::kSize> bytes) {
   using Layout = SubmissionLayout;
   Submission submission;
   CopyBytes(submission.extranonce1, bytes.subspan<Layout::kExtranonce1, kExtranonce1Length>());
-  CopyBytes(submission.extranonce2, bytes.subspan<Layout::kExtranonce2, kExtranonce2Length>());
+  CopyBytes(submission.extranonce2, bytes.subspan<Layout::kExtranonce2, kWideExtranonce2Length>());
   submission.ntime = ReadLe32(bytes.subspan<Layout::kNtime, 4>());
   submission.nonce = ReadLe32(bytes.subspan<Layout::kNonce, 4>());
-  submission.versionBits = ReadLe32(bytes.subspan<Layout::kVersionBits, 4>());
+  submission.version = ReadLe32(bytes.subspan<Layout::kVersion, 4>());
   submission.versionMask = ReadLe32(bytes.subspan<Layout::kVersionMask, 4>());
-  submission.stale = (ReadLe32(bytes.subspan<Layout::kFlags, 4>()) & kStaleFlag) != 0;
+  const std::uint32_t flags = ReadLe32(bytes.subspan<Layout::kFlags, 4>());
+  submission.stale = (flags & kStaleFlag) != 0;
+  submission.wholeVersion = (flags & kWholeVersionFlag) != 0;
+  submission.ntimeMin = ReadLe32(bytes.subspan<Layout::kNtimeMin, 4>());
   submission.ntimeMax = ReadLe32(bytes.subspan<Layout::kNtimeMax, 4>());
   CopyBytes(submission.target, bytes.subspan<Layout::kTarget, 32>());
   return submission;

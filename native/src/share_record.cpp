@@ -8,7 +8,6 @@ namespace penstock {
 namespace {
 
 constexpr std::uint8_t kShareKind = 1;
-constexpr std::uint8_t kProtocolV1 = 1;
 constexpr std::uint8_t kSoloFlag = 2;
 
 Bytes BytesOf(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
@@ -33,7 +32,7 @@ std::size_t WriteShareRecord(std::span<std::uint8_t> out, const ShareRecord& rec
   WriteLe32(fixed.subspan<16, 4>(), record.index);
   WriteLe32(fixed.subspan<20, 4>(), record.epoch);
   fixed[24] = kShareKind;
-  fixed[25] = kProtocolV1;
+  fixed[25] = static_cast<std::uint8_t>(record.protocol);
   fixed[26] = record.solo ? kSoloFlag : 0;  // no block
   fixed[27] = static_cast<std::uint8_t>(record.account.size());
   fixed[28] = static_cast<std::uint8_t>(record.worker.size());

@@ -11,7 +11,10 @@ inline constexpr std::size_t kRecordFixedLength = 128;
 inline constexpr std::size_t kMaxRecordText = 255;
 inline constexpr std::size_t kMaxRecordLength = (kRecordFixedLength + 2 * kMaxRecordText + 7) / 8 * 8;
 
-/// One accepted V1 share that is no block, for the journal; strings of at most kMaxRecordText bytes.
+/// As journals have it: see src/journal/codec.ts.
+enum class Protocol : std::uint8_t { kV1 = 1, kV2 = 2 };
+
+/// One accepted share that is no block, for the journal; strings of at most kMaxRecordText bytes.
 struct ShareRecord {
   std::uint32_t epoch;
   std::uint64_t sequence;
@@ -23,6 +26,7 @@ struct ShareRecord {
   /// u128, little-endian.
   FixedBytes<16> work;
   std::uint32_t height;
+  Protocol protocol;
   /// Of work that paid the miner's own address: it counts in no window.
   bool solo;
   std::string_view account;

@@ -13,6 +13,7 @@
 #include "merkle.h"
 #include "scan.h"
 #include "sha256_kernels.h"
+#include "share_record.h"
 #include "share_rows.h"
 #include "u256.h"
 
@@ -141,12 +142,22 @@ Submission RandomSubmission(Random& random) {
   auto bytes = random.Make(SubmissionLayout::kSize);
   if (random.Between(0, 1) == 0) {  // one that breaks no rule
     std::fill(bytes.begin() + SubmissionLayout::kVersionMask, bytes.end(), std::uint8_t{0xff});
-    std::fill_n(bytes.begin() + SubmissionLayout::kFlags, 4, std::uint8_t{0});
+    std::fill_n(bytes.begin() + SubmissionLayout::kFlags, 8, std::uint8_t{0});  // and the least ntime
+    if (random.Between(0, 1) == 0) bytes[SubmissionLayout::kFlags] = kWholeVersionFlag;
   }
   return ReadSubmission(Bytes(bytes).first<SubmissionLayout::kSize>());
 }
 
-void TestJobs(const Sha256Kernel& kernel, Random& random) {
+/// The coinbase with extranonces as they stand in it.
+std::vector<std::uint8_t> CoinbaseOf(Bytes coinbase1, Bytes extranonce1, Bytes extranonce2, Bytes coinbase2) {
+  std::vector<std::uint8_t> coinbase;
+  for (const Bytes part : {coinbase1, extranonce1, extranonce2, coinbase2}) {
+    coinbase.insert(coinbase.end(), part.begin(), part.end());
+  }
+  return coinbase;
+}
+
+void TestJobs(const Sha256Kernel& kernel, Random& random, std::size_t extranonce2Length) {
   for (std::size_t length1 = 0; length1 <= 140; length1++) {
     const auto coinbase1 = random.Make(length1);
     const auto coinbase2 = random.Make(random.Between(0, 200));
@@ -159,6 +170,7 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
                                    .minTime = 0,
                                    .coinbase1 = coinbase1,
                                    .coinbase2 = coinbase2,
+                                   .extranonce2Length = extranonce2Length,
                                    .merkleBranch = branch,
                                    .networkTarget = networkTarget,
                                    .tipNumber = 1});
@@ -166,12 +178,12 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
     const Submission submission = RandomSubmission(random);
     const Verdict verdict = Judge(kernel, job, seen, submission);
 
-    std::vector<std::uint8_t> coinbase = coinbase1;
-    coinbase.insert(coinbase.end(), submission.extranonce1.begin(), submission.extranonce1.end());
-    coinbase.insert(coinbase.end(), submission.extranonce2.begin(), submission.extranonce2.end());
-    coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+    const auto coinbase = CoinbaseOf(coinbase1, submission.extranonce1,
+                                     Bytes(submission.extranonce2).first(extranonce2Length), coinbase2);
     const Hash root = MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch);
     CHECK(std::equal(root.begin(), root.end(), verdict.header.begin() + 36));
+    const std::uint32_t version = submission.wholeVersion ? submission.version : 0x20000000 | submission.version;
+    CHECK(ReadLe32(std::span(verdict.header).first<4>()) == version);
     CHECK(verdict.hash == Sha256d(kSha256Portable, verdict.header));
     CHECK(seen.size() == (verdict.refusal == Refusal::kNone ? 1 : 0));
 
@@ -182,8 +194,8 @@ void TestJobs(const Sha256Kernel& kernel, Random& random) {
   }
 }
 
-/// Side by side or alone, every choice has the root of its own coinbase.
-void TestRoots(const Sha256Kernel& kernel, Random& random) {
+/// Side by side or alone, apart or back to back, every choice has the root of its own coinbase.
+void TestRoots(const Sha256Kernel& kernel, Random& random, std::size_t extranonce2Length) {
   const Hash hash = {};
   for (std::size_t count = 0; count <= 40; count++) {
     const auto coinbase1 = random.Make(random.Between(0, 140));
@@ -195,20 +207,29 @@ void TestRoots(const Sha256Kernel& kernel, Random& random) {
                                    .minTime = 0,
                                    .coinbase1 = coinbase1,
                                    .coinbase2 = coinbase2,
+                                   .extranonce2Length = extranonce2Length,
                                    .merkleBranch = branch,
                                    .networkTarget = hash,
                                    .tipNumber = 1});
     std::vector<Extranonces> choices(count);
-    for (Extranonces& choice : choices) choice = {random.Fixed<4>(), random.Fixed<8>()};
+    for (Extranonces& choice : choices) choice = {random.Fixed<4>(), random.Fixed<16>()};
     std::vector<Hash> roots(count);
     job.Roots(kernel, choices, roots);
+    std::vector<std::uint8_t> backToBack;
     for (std::size_t i = 0; i < count; i++) {
-      std::vector<std::uint8_t> coinbase = coinbase1;
-      coinbase.insert(coinbase.end(), choices[i].extranonce1.begin(), choices[i].extranonce1.end());
-      coinbase.insert(coinbase.end(), choices[i].extranonce2.begin(), choices[i].extranonce2.end());
-      coinbase.insert(coinbase.end(), coinbase2.begin(), coinbase2.end());
+      const Bytes extranonce2 = Bytes(choices[i].extranonce2).first(extranonce2Length);
+      const auto coinbase = CoinbaseOf(coinbase1, choices[i].extranonce1, extranonce2, coinbase2);
+      const auto extranonces = CoinbaseOf({}, choices[i].extranonce1, extranonce2, {});
+      backToBack.insert(backToBack.end(), extranonces.begin(), extranonces.end());
       CHECK(roots[i] == MerkleRoot(kSha256Portable, Sha256d(kSha256Portable, coinbase), branch));
       CHECK(roots[i] == job.Root(kernel, choices[i]));
+    }
+    backToBack.shrink_to_fit();
+    CHECK(backToBack.size() == count * job.extranoncesLength());
+    std::vector<std::uint8_t> flat(count * 32);
+    job.Roots(kernel, Bytes(backToBack), std::span(flat));
+    for (std::size_t i = 0; i < count; i++) {
+      CHECK(std::equal(roots[i].begin(), roots[i].end(), flat.begin() + static_cast<std::ptrdiff_t>(i * 32)));
     }
   }
 }
@@ -279,6 +300,37 @@ std::vector<std::uint8_t> MakeRecord(std::uint64_t sequence, Random& random) {
   return record;
 }
 
+/// Records of both protocols, in their exact room, are what the survey takes as sound.
+void TestShareRecords(Random& random) {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t sequence = 0;
+  for (const Protocol protocol : {Protocol::kV1, Protocol::kV2}) {
+    for (const bool solo : {false, true}) {
+      const Hash hash = random.Fixed<32>();
+      const std::array<std::uint8_t, 16> work = {9};
+      const ShareRecord record = {.epoch = 7,
+                                  .sequence = ++sequence,
+                                  .index = 0,
+                                  .timeMs = 1'700'000'000'000,
+                                  .hash = hash,
+                                  .target = hash,
+                                  .work = work,
+                                  .height = 800'000,
+                                  .protocol = protocol,
+                                  .solo = solo,
+                                  .account = "account",
+                                  .worker = "worker"};
+      std::vector<std::uint8_t> out(ShareRecordLength(record.account, record.worker));
+      CHECK(WriteShareRecord(out, record) == out.size());
+      CHECK(out[25] == (protocol == Protocol::kV1 ? 1 : 2));
+      CHECK(out[26] == (solo ? 2 : 0));
+      bytes.insert(bytes.end(), out.begin(), out.end());
+    }
+  }
+  const auto survey = SurveyRecords(bytes, {7, 1, 10}, random.Word());
+  CHECK(survey.length == bytes.size() && survey.shares == 4);
+}
+
 /// Stretches that are cut and changed anywhere; rows that are written of other records and groups than were surveyed.
 void TestShareRows(Random& random) {
   std::size_t surveyed = 0;
@@ -325,13 +377,16 @@ int Run() {
     TestHeaders(*kernel, random);
     TestMerkleTrees(*kernel, random);
     TestScans(*kernel, random);
-    TestJobs(*kernel, random);
-    TestRoots(*kernel, random);
+    for (const std::size_t extranonce2Length : {kExtranonce2Length, kWideExtranonce2Length}) {
+      TestJobs(*kernel, random, extranonce2Length);
+      TestRoots(*kernel, random, extranonce2Length);
+    }
     std::printf("%s\n", kernel->name);
   }
   CHECK(FindKernel("abacus") == nullptr);
   TestCrc32c(random);
   TestComparison(random);
+  TestShareRecords(random);
   TestShareRows(random);
   TestSeenWindow({random.Word(), random.Word()}, random);
   TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place

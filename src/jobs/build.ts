@@ -3,7 +3,7 @@ import type { Addon } from "../native/addon.ts";
 import type { Template } from "../template/template.ts";
 import { buildCoinbase, type CoinbaseSpec, saltLength } from "./coinbase.ts";
 import type { JobIssue } from "./feed.ts";
-import type { JobData } from "./job.ts";
+import { extranonce2Length, type JobData } from "./job.ts";
 
 /** 40 bits: what fits the salt of the coinbase and the ten digits of a job id. */
 export const maxJobNumber = 2 ** 40 - 1;
@@ -35,6 +35,7 @@ export function buildJob(
     startTime: Math.max(issue.startTime, template.minTime),
     coinbase1: coinbase.coinbase1,
     coinbase2: coinbase.coinbase2,
+    extranonce2Length,
     witness: coinbase.witness,
     witnessCommitment: template.witnessCommitment,
     merkleBranch: addon.merkleBranch(template.transactions.txids),

@@ -3,7 +3,7 @@
  *
  *   coinbase1   version 2 | 1 input, spending nothing | script length
  *               | height (BIP 34) | node's auxiliary bytes | tag | push of 17 bytes: salt (5)
- *   (miner)     extranonce1 (4), extranonce2 (8)
+ *   (miner)     extranonce1 (4), extranonce2 (8; 16 in the wide form that wide-job.ts makes: a push of 25 bytes)
  *   coinbase2   sequence | outputs: the reward's split, then the witness commitment | lock time
  *               (for solo work another one: solo-coinbase.ts)
  *
@@ -21,7 +21,7 @@ import { coinbaseScriptLength, legacySigops, pushData, pushHeight } from "../bit
 import { PoolError } from "../errors.ts";
 import type { Template } from "../template/template.ts";
 import { encodeCoinbase2, pplnsSequence } from "./coinbase-outputs.ts";
-import { extranonce1Length, extranonce2Length } from "./job.ts";
+import { extranonce1Length, extranonce2Length, wideExtranonce2Length } from "./job.ts";
 import { checkRewardSplit, type RewardSplit, splitReward } from "./reward-split.ts";
 import { type SoloTerms, soloCoinbase2, soloOutputs } from "./solo-coinbase.ts";
 
@@ -51,13 +51,13 @@ export interface CoinbaseParts {
   readonly coinbase2: Buffer;
   /** Whether the block's coinbase carries the witness reserved value: exactly when it has a commitment. */
   readonly witness: boolean;
-  /** In the block, with its witness, weight units. */
+  /** In the block, with its witness and the longest extranonce2 that its script has room for, weight units. */
   readonly weight: number;
   /** Legacy count; each costs four of the block's limit. */
   readonly sigops: number;
 }
 
-/** The height's push may grow to 5 bytes; this leaves 11 for the node's auxiliary bytes. */
+/** The height's push may grow to 5 bytes; this leaves 11 for the node's auxiliary bytes, 3 in the wide form. */
 export const maxTagBytes = 64;
 
 /** Of the transaction without witness. Stock Antminers of the S19 class break above about that. */
@@ -68,6 +68,9 @@ export const saltLength = 5;
 const version = 2;
 const witnessScaleFactor = 4;
 const extranonceLength = extranonce1Length + extranonce2Length;
+const widening = wideExtranonce2Length - extranonce2Length;
+/** In coinbase1. The script is never so long that its length takes more than this byte. */
+const scriptLengthAt = 4 + 1 + 36;
 
 /**
  * At start: whether coinbases can be made of this at any height, with a commitment but without auxiliary bytes.
@@ -117,6 +120,19 @@ export function buildCoinbase(
 }
 
 /**
+ * The same for an extranonce2 of 16 bytes; undefined where the script has no room for it, as a long tag or many auxiliary
+ * bytes of the node may leave it. Made of coinbase1 of any job of this pool, whoever its outputs pay.
+ */
+export function widenCoinbase1(coinbase1: Uint8Array): Buffer | undefined {
+  const scriptLength = coinbase1[scriptLengthAt]! + widening;
+  if (scriptLength > coinbaseScriptLength.max) return undefined;
+  const wide = Buffer.from(coinbase1);
+  wide[scriptLengthAt] = scriptLength;
+  wide[wide.length - saltLength - 1]! += widening;
+  return wide;
+}
+
+/**
  * Whether a solo miner's coinbase has room in this template, whoever the miner is: of all that parseAddress takes, P2WSH
  * and P2TR have the longest script, P2PKH the only one with a signature operation.
  */
@@ -134,13 +150,14 @@ function checkSolo(
 const longestPayee = Buffer.concat([Buffer.of(0x00, 32), Buffer.alloc(32)]);
 const costliestPayee = Buffer.concat([Buffer.of(0x76, 0xa9, 20), Buffer.alloc(20), Buffer.of(0x88, 0xac)]);
 
-/** In the block, with its witness. */
+/** In the block, with its witness and the longest extranonce2 it can have. */
 function weightOf(
   { witnessCommitment }: CoinbaseTemplate,
   coinbase1: Uint8Array,
   coinbase2: Uint8Array,
 ): number {
-  const strippedBytes = coinbase1.length + extranonceLength + coinbase2.length;
+  const isWidest = widenCoinbase1(coinbase1) === undefined;
+  const strippedBytes = coinbase1.length + extranonceLength + (isWidest ? 0 : widening) + coinbase2.length;
   return strippedBytes * witnessScaleFactor + (witnessCommitment === undefined ? 0 : coinbaseWitnessBytes);
 }
 

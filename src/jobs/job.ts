@@ -20,9 +20,10 @@ export interface JobData {
   readonly minTime: number;
   /** Seconds; the ntime that the job starts with. */
   readonly startTime: number;
-  /** The coinbase without witness, cut where extranonce1 (4 bytes) and extranonce2 (8 bytes) go between. */
+  /** The coinbase without witness, cut where extranonce1 (4 bytes) and extranonce2 go between. */
   readonly coinbase1: Uint8Array;
   readonly coinbase2: Uint8Array;
+  readonly extranonce2Length: Extranonce2Length;
   /** Whether the block's coinbase carries the 32-byte witness reserved value (BIP 141). */
   readonly witness: boolean;
   /** That commitment's output script, if there is one. */
@@ -37,9 +38,13 @@ export interface JobData {
 }
 
 export const extranonce1Length = 4;
-export const extranonce2Length = 8;
+
+/** Jobs are made with the first, which is V1's; wide-job.ts makes the second of them, for V2 channels that ask for more. */
+export const extranonce2Length = 8 as const;
+export const wideExtranonce2Length = 16 as const;
+export type Extranonce2Length = typeof extranonce2Length | typeof wideExtranonce2Length;
 
 /** Of the coinbase that a miner puts together, without witness. */
-export function coinbaseLength({ coinbase1, coinbase2 }: Pick<JobData, "coinbase1" | "coinbase2">): number {
-  return coinbase1.length + extranonce1Length + extranonce2Length + coinbase2.length;
+export function coinbaseLength(job: Pick<JobData, "coinbase1" | "coinbase2" | "extranonce2Length">): number {
+  return job.coinbase1.length + extranonce1Length + job.extranonce2Length + job.coinbase2.length;
 }

@@ -21,7 +21,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import type { Clock } from "../clock.ts";
-import type { JobData } from "./job.ts";
+import { extranonce2Length, type JobData } from "./job.ts";
 import { tipsHeld } from "./live-jobs.ts";
 
 /** A position in one journal, as journal/record.ts has it. */
@@ -78,6 +78,11 @@ interface KeptFile {
   readonly journals: ReadonlyMap<string, JournalMark>;
 }
 
+/** Before Stratum V2 there was one length of extranonce2, and jobs did not say it. */
+type StoredFile = Omit<KeptFile, "job"> & {
+  readonly job: Omit<JobData, "extranonce2Length"> & Partial<Pick<JobData, "extranonce2Length">>;
+};
+
 /** To be raised when the meaning of a field changes; a job with other fields is no job of this version anyway. */
 const formatVersion = 1;
 const magic = Buffer.from("penstjob");
@@ -102,6 +107,7 @@ const jobFields: Readonly<Record<keyof JobData, true>> = {
   startTime: true,
   coinbase1: true,
   coinbase2: true,
+  extranonce2Length: true,
   witness: true,
   witnessCommitment: true,
   merkleBranch: true,
@@ -228,13 +234,15 @@ function decode(bytes: Buffer): KeptFile | undefined {
   const body = bytes.subarray(prefixLength);
   if (!digestOf(body).equals(bytes.subarray(16, prefixLength))) return undefined;
   const file = deserializeOrUndefined(body);
-  return file !== undefined && hasFieldsOfJob(file.job) ? file : undefined;
+  if (file === undefined) return undefined;
+  const job = { extranonce2Length, ...file.job };
+  return hasFieldsOfJob(job) ? { ...file, job } : undefined;
 }
 
 /** What has the right digest is what was written; only a later V8 writes what this one cannot read. */
-function deserializeOrUndefined(body: Buffer): KeptFile | undefined {
+function deserializeOrUndefined(body: Buffer): StoredFile | undefined {
   try {
-    return deserialize(body) as KeptFile;
+    return deserialize(body) as StoredFile;
   } catch {
     return undefined;
   }

@@ -120,6 +120,7 @@ export function prepare(addon: Pick<Addon, "prepareJob">, data: JobData): Prepar
     minTime: data.minTime,
     coinbase1: data.coinbase1,
     coinbase2: data.coinbase2,
+    extranonce2Length: data.extranonce2Length,
     merkleBranch: Buffer.concat(data.merkleBranch),
     networkTarget: targetFromBits(data.bits).bytes,
     tipNumber: data.tipNumber,

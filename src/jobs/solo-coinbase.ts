@@ -36,7 +36,8 @@ export function soloFeeSats(rewardSats: bigint, feeMillionths: number): bigint {
 
 /**
  * The same job with a coinbase that pays this miner; all else is shared with the pool's.
- * @param maxCoinbaseBytes what the device takes, of the transaction without witness. With no more than the pool's fee in
+ * @param job the pool's, or its wide form.
+ * @param maxCoinbaseBytes what the device takes, of the transaction without witness and with its extranonces. With no more than the pool's fee in
  * one output, a coinbase is as small as it gets and is used whatever the limit.
  */
 export function soloJob(

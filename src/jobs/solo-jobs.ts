@@ -1,6 +1,7 @@
 import { type Chain, parseAddress } from "../bitcoin/address.ts";
 import { PoolError } from "../errors.ts";
 import type { Addon } from "../native/addon.ts";
+import type { Extranonce2Length } from "./job.ts";
 import { type LiveJob, type LiveJobs, prepare } from "./live-jobs.ts";
 import { type SoloTerms, soloJob } from "./solo-coinbase.ts";
 
@@ -20,7 +21,7 @@ export interface SoloJobs {
   /**
    * The job with a coinbase that pays this account. Made when it is first asked for and always of the same bytes, so what
    * was handed out with a job can be judged by asking again, with the same limit.
-   * @param job one that LiveJobs holds.
+   * @param job one that LiveJobs holds, or its wide form: see wide-job.ts.
    * @param account a payout address of the chain, as parseAddress spells it.
    * @param maxCoinbaseBytes what the miner's device takes: see soloJob.
    * @throws PoolError SOLO_ACCOUNT_INVALID
@@ -29,7 +30,8 @@ export interface SoloJobs {
 }
 
 /** By the device's limit, of which there are few, then by account. */
-type JobsOfNumber = Map<number, Map<string, LiveJob>>;
+type JobsOfLength = Map<number, Map<string, LiveJob>>;
+type JobsOfNumber = Map<Extranonce2Length, JobsOfLength>;
 
 export function createSoloJobs(options: SoloJobsOptions): SoloJobs {
   const { addon, jobs, chain, terms, maxEntries } = options;
@@ -42,7 +44,8 @@ export function createSoloJobs(options: SoloJobsOptions): SoloJobs {
   let oldestNumber = Number.NEGATIVE_INFINITY;
 
   function jobFor(job: LiveJob, account: string, maxCoinbaseBytes: number): LiveJob {
-    const known = made.get(job.data.number)?.get(maxCoinbaseBytes)?.get(account);
+    const { number, extranonce2Length } = job.data;
+    const known = made.get(number)?.get(extranonce2Length)?.get(maxCoinbaseBytes)?.get(account);
     if (known !== undefined) return known;
     forgetRetired();
     const data = soloJob(job.data, scriptOf(account), terms, maxCoinbaseBytes);
@@ -53,8 +56,10 @@ export function createSoloJobs(options: SoloJobsOptions): SoloJobs {
   }
 
   function remember(job: LiveJob, account: string, maxCoinbaseBytes: number): void {
-    const ofNumber = entryOf(made, job.data.number, () => new Map<number, Map<string, LiveJob>>());
-    entryOf(ofNumber, maxCoinbaseBytes, () => new Map<string, LiveJob>()).set(account, job);
+    const { number, extranonce2Length } = job.data;
+    const ofNumber = entryOf(made, number, (): JobsOfNumber => new Map());
+    const ofLength = entryOf(ofNumber, extranonce2Length, (): JobsOfLength => new Map());
+    entryOf(ofLength, maxCoinbaseBytes, () => new Map<string, LiveJob>()).set(account, job);
     size += 1;
   }
 
@@ -70,7 +75,8 @@ export function createSoloJobs(options: SoloJobsOptions): SoloJobs {
   }
 
   function forget(number: number): void {
-    for (const ofLimit of made.get(number)?.values() ?? []) size -= ofLimit.size;
+    for (const ofLength of made.get(number)?.values() ?? [])
+      for (const ofLimit of ofLength.values()) size -= ofLimit.size;
     made.delete(number);
   }
 

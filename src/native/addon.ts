@@ -27,6 +27,11 @@ export interface Addon {
   merkleRoot(coinbaseTxid: Uint8Array, branch: Uint8Array): Buffer;
   /** A job made ready for judging; freed with its JavaScript object. */
   prepareJob(job: PrepareJob): PreparedJob;
+  /**
+   * Merkle roots of many choices of extranonces: n * (4 + the job's extranonce2Length) bytes back to back, as they stand
+   * in the coinbase, to n * 32 bytes. A V2 standard channel's choice is its extranonce1, then zeros.
+   */
+  jobRoots(job: PreparedJob, extranonces: Uint8Array, roots: Uint8Array): void;
   /** Header hashes of accepted shares, one window a worker. Nothing is evicted: a full window refuses. At most 2^32 - 1. */
   createSeenWindow(maxEntries: number): SeenWindow;
   /**
@@ -130,6 +135,8 @@ export interface PrepareJob {
   readonly minTime: number;
   readonly coinbase1: Uint8Array;
   readonly coinbase2: Uint8Array;
+  /** Bytes between the two, behind 4 of extranonce1. */
+  readonly extranonce2Length: 8 | 16;
   /** Elements of 32 bytes back to back. */
   readonly merkleBranch: Uint8Array;
   readonly networkTarget: Uint8Array;
@@ -165,6 +172,7 @@ export interface LaneGrant {
   readonly worker: Uint8Array;
   readonly jobNumber: number;
   readonly variant: number;
+  /** With an extranonce2 of 8 bytes. */
   readonly prepared: PreparedJob;
   /** The target in force, and 16 bytes of its work, little-endian. */
   readonly target: Uint8Array;

@@ -27,6 +27,7 @@ export interface NativeBinding {
     readonly refusals: Readonly<Record<string, number>>;
     readonly frame: Readonly<Record<string, number>>;
     readonly staleFlag: number;
+    readonly wholeVersionFlag: number;
     readonly blockFlag: number;
   };
   /** All functions on one kernel; "" is the best. */
@@ -41,7 +42,7 @@ export interface LoadOptions {
 }
 
 /** Same number in native/src/binding.cpp: an addon from before a change must not be judged with. */
-const interfaceVersion = 5;
+const interfaceVersion = 6;
 
 // src/native/ and dist/native/ lie equally deep below the package's root.
 const builtPath = fileURLToPath(new URL("../../native/build/penstock.node", import.meta.url));

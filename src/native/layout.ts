@@ -1,31 +1,34 @@
 /**
  * The bytes that cross the border at each judgement; native/src/judge.h has the same numbers, and a test compares them.
  *
- *   submission, 68 bytes                      verdict, 112 bytes
+ *   submission, 80 bytes                      verdict, 112 bytes
  *    0  extranonce1   4 bytes, as in coinbase    0  hash    32 bytes, internal order
- *    4  extranonce2   8 bytes                   32  header  80 bytes
- *   12  ntime         u32 little-endian
- *   16  nonce         u32 little-endian
- *   20  version bits  u32 little-endian, 0 if none
- *   24  version mask  u32 little-endian: bits that may be set in `version bits`
- *   28  flags         u32 little-endian: 1 = stale
- *   32  ntime max     u32 little-endian
- *   36  target        32 bytes, little-endian
+ *    4  extranonce2   8 or 16 bytes: the job's  32  header  80 bytes
+ *   20  ntime         u32 little-endian
+ *   24  nonce         u32 little-endian
+ *   28  version       u32 little-endian: bits that are set in the job's, or with flag 2 the header's whole version
+ *   32  version mask  u32 little-endian: bits that may be set so, or may differ from the job's
+ *   36  flags         u32 little-endian: 1 = stale, 2 = whole version
+ *   40  ntime min     u32 little-endian; the job's own holds beside it
+ *   44  ntime max     u32 little-endian
+ *   48  target        32 bytes, little-endian
  */
 export const submissionLayout = {
-  size: 68,
+  size: 80,
   extranonce1: 0,
   extranonce2: 4,
-  ntime: 12,
-  nonce: 16,
-  versionBits: 20,
-  versionMask: 24,
-  flags: 28,
-  ntimeMax: 32,
-  target: 36,
+  ntime: 20,
+  nonce: 24,
+  version: 28,
+  versionMask: 32,
+  flags: 36,
+  ntimeMin: 40,
+  ntimeMax: 44,
+  target: 48,
 } as const;
 
 export const staleFlag = 1;
+export const wholeVersionFlag = 2;
 
 export const verdictLayout = { size: 112, hash: 0, header: 32 } as const;
 

@@ -2,7 +2,7 @@ import { serializeBlock } from "../bitcoin/block.ts";
 import { sha256d } from "../bitcoin/hash.ts";
 import { encodeHeader } from "../bitcoin/header.ts";
 import { merkleRoot } from "../bitcoin/merkle.ts";
-import { extranonce1Length, extranonce2Length, type JobData } from "../jobs/job.ts";
+import { extranonce1Length, type JobData } from "../jobs/job.ts";
 
 /** `outdated`: the node has another tip by now, or this very block on a side branch, and says nothing about this job. */
 export type ProposalVerdict =
@@ -28,7 +28,7 @@ export async function proposeJob(
 
 /** The block that a share of this job with all extranonces and the nonce zero would make. */
 export function emptyWorkBlock(job: JobData, transactions: Uint8Array): Buffer {
-  const extranonces = Buffer.alloc(extranonce1Length + extranonce2Length);
+  const extranonces = Buffer.alloc(extranonce1Length + job.extranonce2Length);
   const coinbase = Buffer.concat([job.coinbase1, extranonces, job.coinbase2]);
   const header = encodeHeader({
     version: job.version,

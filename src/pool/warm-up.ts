@@ -114,6 +114,7 @@ const unminableJob: JobData = {
   startTime: 0,
   coinbase1: new Uint8Array(64),
   coinbase2: new Uint8Array(64),
+  extranonce2Length: 8,
   witness: false,
   witnessCommitment: undefined,
   merkleBranch: [],

@@ -4,17 +4,24 @@ import { extranonce1Length } from "../jobs/job.ts";
 import { soloFeeSats } from "../jobs/solo-coinbase.ts";
 import type { BlockRecord, JournalRecord } from "../journal/record.ts";
 import type { Addon, SeenWindow } from "../native/addon.ts";
-import { blockFlag, refusalCodes, staleFlag, submissionLayout, verdictLayout } from "../native/layout.ts";
+import {
+  blockFlag,
+  refusalCodes,
+  staleFlag,
+  submissionLayout,
+  verdictLayout,
+  wholeVersionFlag,
+} from "../native/layout.ts";
 import type { Reason } from "../protocol/reasons.ts";
 import { reasonOfRefusal } from "./refusal.ts";
-import type { Shares, Submission } from "./shares.ts";
+import type { Shares, Submission, SubmittedVersion } from "./shares.ts";
 
 /** A hash that met the network target, with what its block is made of. The views are valid during the call only. */
 export interface FoundBlock {
   readonly hash: Uint8Array;
   readonly header: Uint8Array;
   readonly job: JobData;
-  /** 4 bytes and 8 bytes, as they stand in the coinbase. */
+  /** 4 bytes, and as many as the job says, as they stand in the coinbase. */
   readonly extranonce1: Uint8Array;
   readonly extranonce2: Uint8Array;
 }
@@ -56,7 +63,10 @@ export function createShares(options: SharesOptions): Shares {
   const verdict = Buffer.alloc(verdictLayout.size);
   const hash = verdict.subarray(verdictLayout.hash, verdictLayout.hash + 32);
   const header = verdict.subarray(verdictLayout.header, verdictLayout.header + 80);
-  const extranonce1 = request.subarray(0, extranonce1Length);
+  const extranonce1 = request.subarray(
+    submissionLayout.extranonce1,
+    submissionLayout.extranonce1 + extranonce1Length,
+  );
 
   function submit(submission: Submission, done: (refusal: Reason | undefined) => void): void {
     const { protocol, job } = submission;
@@ -66,10 +76,7 @@ export function createShares(options: SharesOptions): Shares {
     const code = addon.judge(job.prepared, seen, request, verdict);
     const block = (code & blockFlag) !== 0;
     // Before any rule is asked: a solved block is never refused.
-    const isNewBlock =
-      block &&
-      storeBlock({ hash, header, job: job.data, extranonce1, extranonce2: submission.extranonce2 }) ===
-        "stored";
+    const isNewBlock = block && storeBlock(foundBlock(job.data)) === "stored";
 
     const refusal = submission.refusal ?? refusalOf(code & 0xff);
     if (refusal !== undefined) {
@@ -100,6 +107,18 @@ export function createShares(options: SharesOptions): Shares {
       answer,
     );
     if (isNewBlock) append(blockRecord(submission, timeMs), ignoreOutcome);
+  }
+
+  /** Of what was judged last: exactly the bytes that the judge hashed. */
+  function foundBlock(job: JobData): FoundBlock {
+    const { extranonce2: start } = submissionLayout;
+    return {
+      hash,
+      header,
+      job,
+      extranonce1,
+      extranonce2: request.subarray(start, start + job.extranonce2Length),
+    };
   }
 
   function blockRecord({ job, account, worker, scheme }: Submission, timeMs: number): BlockRecord {
@@ -139,11 +158,17 @@ function writeRequest(request: Buffer, submission: Submission, ntimeMax: number)
   request.set(submission.extranonce2, submissionLayout.extranonce2);
   request.writeUInt32LE(submission.ntime, submissionLayout.ntime);
   request.writeUInt32LE(submission.nonce, submissionLayout.nonce);
-  request.writeUInt32LE(submission.versionBits ?? 0, submissionLayout.versionBits);
+  request.writeUInt32LE(versionField(submission.version), submissionLayout.version);
   request.writeUInt32LE(submission.versionMask, submissionLayout.versionMask);
   // One that is refused whatever its hash must not be remembered: it may come again and count then.
   const uncreditable = submission.stale || submission.refusal !== undefined;
-  request.writeUInt32LE(uncreditable ? staleFlag : 0, submissionLayout.flags);
+  const versionFlag = submission.version.kind === "whole" ? wholeVersionFlag : 0;
+  request.writeUInt32LE((uncreditable ? staleFlag : 0) | versionFlag, submissionLayout.flags);
+  request.writeUInt32LE(submission.ntimeMin, submissionLayout.ntimeMin);
   request.writeUInt32LE(Math.min(ntimeMax, 0xffffffff), submissionLayout.ntimeMax);
   request.set(submission.target.bytes, submissionLayout.target);
+}
+
+function versionField(version: SubmittedVersion): number {
+  return version.kind === "whole" ? version.version : version.bits;
 }

@@ -3,17 +3,25 @@ import type { LiveJob } from "../jobs/live-jobs.ts";
 import type { Scheme } from "../journal/record.ts";
 import type { Reason } from "../protocol/reasons.ts";
 
+/** What a submission says of the header's version. */
+export type SubmittedVersion =
+  /** V1: bits that are set in the job's version; 0 when the miner sent none. */
+  | { readonly kind: "bits"; readonly bits: number }
+  /** V2: all of it, as it stands in the header. */
+  | { readonly kind: "whole"; readonly version: number };
+
 /** One submission with everything that its judgement needs; integers are unsigned 32 bit unless said otherwise. */
 export interface Submission {
   /** For solo work the job that pays its miner: see jobs/solo-jobs.ts. */
   readonly job: LiveJob;
   readonly extranonce1: number;
-  /** 8 bytes. */
+  /** As long as the job says. */
   readonly extranonce2: Uint8Array;
   readonly ntime: number;
+  /** The lowest ntime that the sender was told, where that is above the job's own; else 0. */
+  readonly ntimeMin: number;
   readonly nonce: number;
-  /** The version bits as submitted; undefined when the miner sent none. */
-  readonly versionBits: number | undefined;
+  readonly version: SubmittedVersion;
   /** Bits the miner may change: what it negotiated, or the pool's whole mask if it negotiated nothing. */
   readonly versionMask: number;
   /** The target in force for the sender and this job. */

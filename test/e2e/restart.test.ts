@@ -112,7 +112,8 @@ async function nextWorker(): Promise<NextWorker> {
       let outcome: string | undefined = "not answered";
       shares.submit(
         {
-          ...{ protocol: "v1", job, target, versionBits: undefined, versionMask: versionRollingMask },
+          ...{ protocol: "v1", job, target, versionMask: versionRollingMask },
+          ...{ version: { kind: "bits", bits: 0 }, ntimeMin: 0 },
           extranonce1: Number.parseInt(extranonce1, 16),
           extranonce2: Buffer.from(extranonce2, "hex"),
           ntime: Number.parseInt(ntime, 16),

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseAddress } from "../../src/bitcoin/address.ts";
 import { readBlock } from "../../src/bitcoin/block.ts";
 import { fromDisplayHash } from "../../src/bitcoin/hash.ts";
+import { encodeHeader, versionRollingMask } from "../../src/bitcoin/header.ts";
 import { PoolError } from "../../src/errors.ts";
 import { buildJob } from "../../src/jobs/build.ts";
 import {
@@ -15,15 +16,21 @@ import {
   maxTagBytes,
 } from "../../src/jobs/coinbase.ts";
 import type { JobData } from "../../src/jobs/job.ts";
+import { prepare } from "../../src/jobs/live-jobs.ts";
 import type { RewardSplit } from "../../src/jobs/reward-split.ts";
 import { type SoloTerms, soloFeeSats, soloJob } from "../../src/jobs/solo-coinbase.ts";
+import { createWideJobs, wideJob } from "../../src/jobs/wide-job.ts";
 import { loadAddon } from "../../src/native/index.ts";
+import { createFoundBlocks } from "../../src/pool/found-blocks.ts";
 import { emptyWorkBlock, proposeJob } from "../../src/pool/proposals.ts";
+import { createShares } from "../../src/shares/accept-shares.ts";
 import { firstTemplate } from "../../src/template/first-template.ts";
 import { parseTemplate } from "../../src/template/parse.ts";
 import type { Template } from "../../src/template/template.ts";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { fillMempool, fundWallet } from "../support/chain.ts";
+import { aClock } from "../support/clock.ts";
+import { silentLog } from "../support/silent-log.ts";
 
 const addon = loadAddon();
 const wallet = "funds";
@@ -138,6 +145,35 @@ test("a solo job's block is mined and pays its miner, whatever kind of address t
     const feeSats = soloFeeSats(full.rewardSats, shared!.feeMillionths);
     expect(outputs[0]).toEqual({ valueSats: full.rewardSats - feeSats, script: Buffer.from(payee) });
   }
+});
+
+test("a node takes the wide form of every kind of job, with every tag and address, on both chains", async () => {
+  for (const node of [funded, signet]) {
+    await fillMempool(node, mempool);
+    const all = payees[node.chain];
+    const [, shared] = soloTerms(all);
+    for (const template of await bothTemplates(node)) {
+      for (const tag of tags) {
+        const wide = wideJob(jobOf(template, { tag, split: evenSplit(all) }))!;
+        expect(await proposedJob(node, template, wide), `tag "${tag}"`).toEqual({ kind: "valid" });
+      }
+      for (const payee of all) {
+        const wide = wideJob(soloJobOf(template, shared!, payee, maxCoinbaseBytes))!;
+        expect(await proposedJob(node, template, wide), "solo").toEqual({ kind: "valid" });
+      }
+    }
+  }
+});
+
+test("a share of a wide job with 16 bytes of its own and a rolled version is a block that the node takes", async () => {
+  await fillMempool(funded, mempool);
+  const [, full] = await bothTemplates(funded);
+  const [, shared] = soloTerms(payees.regtest);
+  const jobs = [
+    jobOf(full, { tag: "/Penstock/", split: evenSplit(payees.regtest) }),
+    soloJobOf(full, shared!, payees.regtest[0]!, maxCoinbaseBytes),
+  ];
+  for (const job of jobs) await undoing(funded, () => solveWide(full, job));
 });
 
 test("a shape that is wrong is told from one that is right: a satoshi too much, a commitment too little", async () => {
@@ -256,6 +292,49 @@ async function submit(node: Bitcoind, template: Template, job: JobData, what = "
   expect(await node.call("submitblock", [block.toString("hex")]), what).toBe(null);
   expect(await node.call("getblockcount")).toBe(template.height);
   return await node.call("getbestblockhash");
+}
+
+/** As a V2 channel: searches for a block of the job's wide form, and hands in what the pool makes of that share. */
+async function solveWide(template: Template, data: JobData): Promise<string> {
+  const job = createWideJobs({ addon }).of({ data, prepared: prepare(addon, data) })!;
+  const extranonce2 = Uint8Array.from({ length: 16 }, (_, i) => 0xf0 + i);
+  const root = Buffer.alloc(32);
+  addon.jobRoots(job.prepared, Buffer.concat([Buffer.of(1, 2, 3, 4), extranonce2]), root);
+  const [version, ntime] = [(data.version ^ 0x1555_4000) >>> 0, data.startTime];
+  const { previousHash, bits } = data;
+  const header = encodeHeader({ version, previousHash, merkleRoot: root, time: ntime, bits, nonce: 0 });
+  const nonce = addon.scanNonces(header, template.networkTarget.bytes, 0, 2 ** 28);
+
+  const blocks: Uint8Array[] = [];
+  const shares = createShares({
+    addon,
+    seen: addon.createSeenWindow(1),
+    clock: aClock(ntime * 1_000),
+    append: (_, done) => done(true),
+    storeBlock: createFoundBlocks({
+      readTransactions: () => template.transactions.data,
+      store: () => "stored",
+      send: ({ bytes }) => blocks.push(bytes),
+      log: silentLog,
+    }),
+    terms: { feeMillionths: 0, windowThousandths: 1_000 },
+    ntimeAheadSeconds: 7_000,
+    counters: { received() {}, answered() {}, accepted() {}, windowFull() {} },
+  });
+  const refusals: unknown[] = [];
+  shares.submit(
+    {
+      ...{ job, extranonce1: 0x01020304, extranonce2, ntime, ntimeMin: ntime, nonce },
+      ...{ version: { kind: "whole", version }, versionMask: versionRollingMask },
+      ...{ target: template.networkTarget, stale: false, refusal: undefined },
+      ...{ account: "account", worker: "rig", protocol: "v2", scheme: "pplns" },
+    },
+    (refusal) => refusals.push(refusal),
+  );
+  expect(refusals).toEqual([undefined]);
+  expect(await funded.call("submitblock", [Buffer.from(blocks[0]!).toString("hex")])).toBe(null);
+  expect(await funded.call("getblockcount")).toBe(template.height);
+  return await funded.call("getbestblockhash");
 }
 
 /** Takes the block that was mined off the chain again. */

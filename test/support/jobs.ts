@@ -40,6 +40,7 @@ export function aJob(changes: Partial<JobData> = {}): JobData {
     startTime: 2_000,
     coinbase1: new Uint8Array(60),
     coinbase2: new Uint8Array(60),
+    extranonce2Length: 8,
     witness: false,
     witnessCommitment: undefined,
     merkleBranch: [],

@@ -10,6 +10,7 @@ import {
   checkCoinbaseSpec,
   maxCoinbaseBytes,
   maxTagBytes,
+  widenCoinbase1,
 } from "../../../src/jobs/coinbase.ts";
 import { aTemplate } from "../../support/jobs.ts";
 import { randomSource } from "../../support/random.ts";
@@ -25,6 +26,10 @@ const toPool: CoinbaseSpec = { tag: "/Penstock/", split: [{ script: p2wpkh, mill
 
 function whole({ coinbase1, coinbase2 }: CoinbaseParts): Buffer {
   return Buffer.concat([coinbase1, extranonces, coinbase2]);
+}
+
+function wideWhole({ coinbase1, coinbase2 }: CoinbaseParts): Buffer {
+  return Buffer.concat([widenCoinbase1(coinbase1)!, Buffer.alloc(20, 0xe1), coinbase2]);
 }
 
 function read(parts: CoinbaseParts): Coinbase {
@@ -64,19 +69,64 @@ describe("the coinbase", () => {
       { script: p2wpkh, millionths: "rest" as const },
     ];
     const parts = buildCoinbase(template, { tag: "x", split }, salt);
-    const block = serializeBlock({
-      header: Buffer.alloc(80),
-      coinbase: whole(parts),
-      witness: parts.witness,
-      transactionCount: 0,
-      transactions: Buffer.alloc(0),
-    });
-    const transaction = Transaction.fromBuffer(block.subarray(81));
-    expect(transaction.isCoinbase()).toBe(true);
-    expect(transaction.weight()).toBe(parts.weight);
-    expect(Buffer.from(transaction.getHash())).toEqual(sha256d(whole(parts)));
-    expect(transaction.outs.map(({ value }) => value)).toEqual([1_250_000_000n, 5_000n, 3_749_995_000n, 0n]);
-    expect(transaction.ins[0]!.witness).toEqual([Buffer.alloc(32)]);
+    for (const coinbase of [whole(parts), wideWhole(parts)]) {
+      const block = serializeBlock({
+        header: Buffer.alloc(80),
+        coinbase,
+        witness: parts.witness,
+        transactionCount: 0,
+        transactions: Buffer.alloc(0),
+      });
+      const transaction = Transaction.fromBuffer(block.subarray(81));
+      expect(transaction.isCoinbase()).toBe(true);
+      const bytesLess = wideWhole(parts).length - coinbase.length;
+      expect(transaction.weight()).toBe(parts.weight - 4 * bytesLess);
+      expect(Buffer.from(transaction.getHash())).toEqual(sha256d(coinbase));
+      expect(transaction.outs.map(({ value }) => value)).toEqual([
+        1_250_000_000n,
+        5_000n,
+        3_749_995_000n,
+        0n,
+      ]);
+      expect(transaction.ins[0]!.witness).toEqual([Buffer.alloc(32)]);
+    }
+  });
+
+  test("has a wide form in which only the script's length and the push of the extranonces differ", () => {
+    const template = aTemplate({ height: 840_000, rewardSats: 312_500_000n, witnessCommitment: commitment });
+    const { coinbase1 } = buildCoinbase(template, toPool, salt);
+    expect(widenCoinbase1(coinbase1)!.toString("hex")).toBe(
+      [
+        "02000000", // version
+        `01${"00".repeat(32)}ffffffff`, // one input, of nothing
+        "29", // 41 bytes of script
+        "0340d10c", // height 840,000
+        "0a2f50656e73746f636b2f", // push of /Penstock/
+        "190102030405", // push of 25: the salt, then what the miner adds
+      ].join(""),
+    );
+  });
+
+  test("counts no signature operations in its wide form, whatever the miner puts in", () => {
+    const { coinbase1, coinbase2 } = buildCoinbase(aTemplate(), toPool, salt);
+    const hostile = Buffer.concat([widenCoinbase1(coinbase1)!, Buffer.alloc(20, 0xac), coinbase2]);
+    expect(legacySigops(readCoinbase(hostile).script)).toBe(0);
+  });
+
+  test("has a wide form as far as the script has room, and with any tag that the pool may have", () => {
+    const build = (bytes: number, tag = "x".repeat(maxTagBytes)) =>
+      buildCoinbase(
+        aTemplate({ height: 0x7fffffff, coinbaseAux: Buffer.alloc(bytes), witnessCommitment: commitment }),
+        { ...toPool, tag },
+        salt,
+      );
+    expect(readCoinbase(wideWhole(build(0))).script).toHaveLength(96);
+    expect(readCoinbase(wideWhole(build(3))).script).toHaveLength(100);
+    expect(widenCoinbase1(build(4).coinbase1)).toBeUndefined();
+    expect(readCoinbase(wideWhole(build(27, "x".repeat(40)))).script).toHaveLength(100);
+    expect(widenCoinbase1(build(28, "x".repeat(40)).coinbase1)).toBeUndefined();
+    // What cannot be wide need not have the weight for it.
+    expect(build(4).weight - build(3).weight).toBe(4 * (1 - 8));
   });
 
   test("starts with the height at every boundary of its encoding", () => {

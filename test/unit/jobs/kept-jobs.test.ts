@@ -68,6 +68,18 @@ test("after a restart every job is what it was, byte for byte", async () => {
   expect(plain(after.lastTip)).toEqual(plain({ tipNumber: 9, previousHash: otherTip }));
 });
 
+test("a job of a Penstock that knew one length of extranonce2 has that one", async () => {
+  const { extranonce2Length: _, ...old } = aJob();
+  await keep(open(), old as JobData);
+  expect(
+    plain(
+      open()
+        .forNode("0-1")
+        .map(({ job }) => job),
+    ),
+  ).toEqual(plain([aJob()]));
+});
+
 test("jobs of this run are there for a worker that is replaced, before any disk has them", () => {
   const jobs = open();
   jobs.keep(aJob({ number: 1 }));

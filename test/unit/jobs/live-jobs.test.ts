@@ -46,6 +46,7 @@ test("the judge gets the job's bytes, its branch in one piece, and the target of
       minTime: data.minTime,
       coinbase1: data.coinbase1,
       coinbase2: data.coinbase2,
+      extranonce2Length: 8,
       merkleBranch: Buffer.concat(data.merkleBranch),
       networkTarget: targetFromBits(0x1d00ffff).bytes,
       tipNumber: data.tipNumber,

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { parseAddress } from "../../../src/bitcoin/address.ts";
+import { coinbaseLength } from "../../../src/jobs/job.ts";
 import { createLiveJobs } from "../../../src/jobs/live-jobs.ts";
 import { soloJob } from "../../../src/jobs/solo-coinbase.ts";
 import { createSoloJobs } from "../../../src/jobs/solo-jobs.ts";
+import { createWideJobs } from "../../../src/jobs/wide-job.ts";
 import { type Addon, loadAddon, type PreparedJob, type PrepareJob } from "../../../src/native/index.ts";
 import { aJob } from "../../support/jobs.ts";
 
@@ -110,4 +112,34 @@ test("an account that is no address of the chain is refused by name", () => {
     );
   }
   expect(solo.size).toBe(0);
+});
+
+test("a wide job is paid apart from the one it was made of, and its longer coinbase counts against the limit", () => {
+  const { solo, next } = soloJobs();
+  const wide = createWideJobs({ addon: native });
+  const job = next();
+  const forAlice = solo.jobFor(job, alice, limit);
+  const bytes = coinbaseLength(forAlice.data);
+  const [plain, wideEnough, tooWide] = [
+    solo.jobFor(job, alice, bytes),
+    solo.jobFor(wide.of(job)!, alice, bytes + 8),
+    solo.jobFor(wide.of(job)!, alice, bytes),
+  ];
+  expect(plain.data).toEqual(forAlice.data);
+  expect(wideEnough.data).toEqual(wide.of(forAlice)!.data);
+  expect(wideEnough.data.extranonce2Length).toBe(16);
+  expect(tooWide.data.coinbase2.length).toBeLessThan(plain.data.coinbase2.length);
+  expect(solo.jobFor(job, alice, bytes)).toBe(plain);
+  expect(solo.jobFor(wide.of(job)!, alice, bytes)).toBe(tooWide);
+  expect(solo.size).toBe(4);
+});
+
+test("wide jobs go with the jobs they were made of", () => {
+  const { solo, next } = soloJobs({ maxJobs: 1 });
+  const wide = createWideJobs({ addon: native });
+  const job = next();
+  for (const form of [job, wide.of(job)!]) solo.jobFor(form, alice, limit);
+  expect(solo.size).toBe(2);
+  solo.jobFor(next(), bob, limit);
+  expect(solo.size).toBe(1);
 });

@@ -43,6 +43,17 @@ test("every record comes back from its bytes as it went in", () => {
   }
 });
 
+test("a share says its protocol in one byte", () => {
+  for (const [protocol, byte] of [
+    ["v1", 1],
+    ["v2", 2],
+  ] as const) {
+    const bytes = encoded(aShare(1, { protocol }));
+    expect(bytes[25]).toBe(byte);
+    expect(decoded(bytes)).toMatchObject({ kind: "share", protocol });
+  }
+});
+
 test("the same record has the same bytes, whatever the buffer held before", () => {
   for (const record of [aShare(), aBlock(), aSoloBlock()]) {
     expect(encoded(record, undefined, 0x00)).toEqual(encoded(record, undefined, 0xff));

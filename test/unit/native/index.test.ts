@@ -12,6 +12,7 @@ import {
   staleFlag,
   submissionLayout,
   verdictLayout,
+  wholeVersionFlag,
 } from "../../../src/native/layout.ts";
 import { randomSource } from "../../support/random.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -75,6 +76,7 @@ test("both sides of the border have the same layout", () => {
     frame: frameLayout,
     refusals: Object.fromEntries(codes),
     staleFlag,
+    wholeVersionFlag,
     blockFlag,
   });
 });
@@ -195,13 +197,22 @@ describe("arguments", () => {
     expect(refused((a) => a.merkleBranch(bytes(33)))).toBe("txids must have a multiple of 32 bytes, not 33");
     expect(refused((a) => a.merkleRoot(bytes(31), bytes(0)))).toBe("coinbaseTxid must have 32 bytes, not 31");
     expect(refused((a) => a.merkleRoot(bytes(32), bytes(1)))).toMatch(/^branch /);
-    for (const length of [0, 67, 69]) {
+    for (const length of [0, 79, 81]) {
       const message = refused((a) => a.judge(prepared, seen, bytes(length), verdict));
-      expect(message).toBe(`submission must have 68 bytes, not ${length}`);
+      expect(message).toBe(`submission must have 80 bytes, not ${length}`);
     }
     for (const length of [0, 111, 113]) {
       expect(refused((a) => a.judge(prepared, seen, submission, bytes(length)))).toMatch(/^verdict /);
     }
+    const wide = addon.prepareJob({ ...job, extranonce2Length: 16 });
+    expect(refused((a) => a.jobRoots(prepared, bytes(13), bytes(32)))).toBe(
+      "extranonces must have a multiple of 12 bytes, not 13",
+    );
+    expect(refused((a) => a.jobRoots(wide, bytes(24), bytes(64)))).toMatch(
+      /^extranonces .* 20 bytes, not 24/,
+    );
+    for (const length of [0, 63, 65, 96])
+      expect(refused((a) => a.jobRoots(prepared, bytes(24), bytes(length)))).toMatch(/^roots .* 64 bytes/);
     expect(refused((a) => a.scanNonces(bytes(79), bytes(32), 0, 1))).toMatch(/^header /);
     expect(refused((a) => a.scanNonces(bytes(80), bytes(33), 0, 1))).toMatch(/^target /);
   });
@@ -217,6 +228,7 @@ describe("arguments", () => {
       bits: 2 ** 32,
       minTime: 1.5,
       tipNumber: Number.NaN,
+      extranonce2Length: 12,
     };
     for (const [name, value] of Object.entries(faults)) {
       expect(refused((a) => a.prepareJob({ ...job, [name]: value }))).toMatch(new RegExp(`^job\\.${name} `));
@@ -234,12 +246,15 @@ describe("arguments", () => {
       expect(refused((a) => a.sha256d(wrong))).toBe("data must be a Uint8Array");
       expect(refused((a) => a.judge(prepared, seen, wrong, verdict))).toMatch(/^submission /);
       expect(refused((a) => a.judge(prepared, seen, submission, wrong))).toMatch(/^verdict /);
+      expect(refused((a) => a.jobRoots(prepared, wrong, bytes(0)))).toMatch(/^extranonces /);
+      expect(refused((a) => a.jobRoots(prepared, bytes(0), wrong))).toMatch(/^roots /);
     }
-    const others = [undefined, null, 1, "x", {}, bytes(68), new Proxy(prepared, {}), Object.create(prepared)];
+    const others = [undefined, null, 1, "x", {}, bytes(80), new Proxy(prepared, {}), Object.create(prepared)];
     for (const wrong of [...others, seen]) {
       expect(refused((a) => a.judge(wrong, seen, submission, verdict))).toBe(
         "job is not what this addon made",
       );
+      expect(refused((a) => a.jobRoots(wrong, bytes(12), bytes(32)))).toBe("job is not what this addon made");
     }
     for (const wrong of [...others, prepared]) {
       expect(refused((a) => a.judge(prepared, wrong, submission, verdict))).toBe(
@@ -313,6 +328,7 @@ function aJob() {
     minTime: 1,
     coinbase1: new Uint8Array(60),
     coinbase2: new Uint8Array(100),
+    extranonce2Length: 8 as const,
     merkleBranch: new Uint8Array(64),
     networkTarget: new Uint8Array(32),
     tipNumber: 1,

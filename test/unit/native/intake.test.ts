@@ -12,6 +12,7 @@ const job = addon.prepareJob({
   minTime: 0,
   coinbase1: new Uint8Array(60),
   coinbase2: new Uint8Array(60),
+  extranonce2Length: 8,
   merkleBranch: new Uint8Array(64),
   networkTarget: new Uint8Array(32),
   tipNumber: 1,
@@ -128,11 +129,30 @@ test("a share whose hash meets the network's target is left, and nothing is reme
     minTime: 0,
     coinbase1: new Uint8Array(60),
     coinbase2: new Uint8Array(60),
+    extranonce2Length: 8,
     merkleBranch: new Uint8Array(),
     networkTarget: new Uint8Array(32).fill(0xff),
     tipNumber: 1,
   });
   expect(take(anIntake({ prepared: easy }), line())).toMatchObject({ taken: 0, records: 0, answers: "" });
+});
+
+test("a job with a longer extranonce2 than V1's is not granted", () => {
+  const wide = addon.prepareJob({
+    version: 1,
+    previousHash: new Uint8Array(32),
+    bits: 0,
+    minTime: 0,
+    coinbase1: new Uint8Array(60),
+    coinbase2: new Uint8Array(60),
+    extranonce2Length: 16,
+    merkleBranch: new Uint8Array(),
+    networkTarget: new Uint8Array(32),
+    tipNumber: 1,
+  });
+  expect(() => anIntake({ prepared: wide })).toThrow(
+    new TypeError("grant.prepared must be a job with an extranonce2 of 8 bytes"),
+  );
 });
 
 test("the same share twice in one read is refused once, as a duplicate", () => {

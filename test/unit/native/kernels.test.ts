@@ -49,6 +49,7 @@ describe.each(binding.kernels)("kernel %s agrees with OpenSSL", (kernel) => {
     for (let round = 0; round < 1_000; round++) {
       const coinbase1 = cut(random, random.integer(0, 300));
       const coinbase2 = cut(random, random.integer(0, 300));
+      const extranonce2Length = random.integer(0, 1) === 0 ? 8 : 16;
       const merkleBranch = cut(random, 32 * random.integer(0, 16));
       const prepared = addon.prepareJob({
         version: 0,
@@ -57,13 +58,14 @@ describe.each(binding.kernels)("kernel %s agrees with OpenSSL", (kernel) => {
         minTime: 0,
         coinbase1,
         coinbase2,
+        extranonce2Length,
         merkleBranch,
         networkTarget: Buffer.alloc(32),
         tipNumber: 1,
       });
       const submission = cut(random, submissionLayout.size);
       addon.judge(prepared, seen, submission, verdict);
-      const extranonces = submission.subarray(0, submissionLayout.ntime);
+      const extranonces = submission.subarray(0, submissionLayout.extranonce2 + extranonce2Length);
       const header = verdict.subarray(verdictLayout.header, verdictLayout.header + 80);
       const root = rootOf(Buffer.concat([coinbase1, extranonces, coinbase2]), merkleBranch);
       if (!header.subarray(36, 68).equals(root)) expect.fail(`root of share ${round}`);

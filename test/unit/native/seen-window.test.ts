@@ -35,6 +35,7 @@ function jobOn(tip: { readonly number: number; readonly block: number }) {
     minTime: 0,
     coinbase1: new Uint8Array(0),
     coinbase2: new Uint8Array(0),
+    extranonce2Length: 8,
     merkleBranch: new Uint8Array(0),
     networkTarget: new Uint8Array(32),
     tipNumber: tip.number,

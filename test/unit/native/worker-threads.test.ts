@@ -11,15 +11,15 @@ const work = `
   const addon = require(workerData.path).addon("");
   const job = addon.prepareJob({
     version: 1, previousHash: new Uint8Array(32), bits: 0, minTime: 0, coinbase1: new Uint8Array(50),
-    coinbase2: new Uint8Array(70), merkleBranch: new Uint8Array(96), networkTarget: new Uint8Array(32), tipNumber: 1,
+    coinbase2: new Uint8Array(70), extranonce2Length: 8, merkleBranch: new Uint8Array(96),
+    networkTarget: new Uint8Array(32), tipNumber: 1,
   });
   const seen = addon.createSeenWindow(100000);
-  const submission = Buffer.alloc(68, 0xff).fill(0, 24, 32);
+  const submission = Buffer.alloc(80, 0xff).fill(0, 28, 44);
   const verdict = Buffer.alloc(112);
-  submission.writeUInt32LE(0, 20);
   let accepted = 0;
   for (let nonce = 0; nonce < 20000; nonce++) {
-    submission.writeUInt32LE(nonce % 15000, 16);
+    submission.writeUInt32LE(nonce % 15000, 24);
     if (addon.judge(job, seen, submission, verdict) === 0) accepted++;
   }
   const intake = addon.createIntake({ seen, acceptedTail: "+", refusalTails: [0, 1, 2, 3, 4, 5, 6].map(String) });

@@ -4,6 +4,7 @@ import { readBlock } from "../../../src/bitcoin/block.ts";
 import { encodeHeader } from "../../../src/bitcoin/header.ts";
 import { buildJob } from "../../../src/jobs/build.ts";
 import { soloJob } from "../../../src/jobs/solo-coinbase.ts";
+import { wideJob } from "../../../src/jobs/wide-job.ts";
 import { createFoundBlocks } from "../../../src/pool/found-blocks.ts";
 import { recordOfBlock } from "../../../src/pool/missing-records.ts";
 import { emptyWorkBlock, proposeJob } from "../../../src/pool/proposals.ts";
@@ -52,6 +53,19 @@ test("a solved hash becomes a whole block that is stored before it is sent", () 
   const block = readBlock(sent[0]!.bytes);
   expect(block.transactionCount).toBe(1);
   expect(block.coinbase.outputs).toMatchObject([{ valueSats: 5_000_000_000n }]);
+});
+
+test("the block of a wide job has all 16 bytes of its extranonce2, as its proposal has", () => {
+  const { sent, storeBlock } = blocksWith(() => "stored");
+  const wide = wideJob(job)!;
+  expect(storeBlock({ ...found, job: wide, extranonce2: Buffer.alloc(16, 3) })).toBe("stored");
+  const bytes = [sent[0]!.bytes, emptyWorkBlock(wide, new Uint8Array())];
+  const scripts = bytes.map((block) => Buffer.from(readBlock(block).coinbase.script));
+  expect(scripts.map((script) => script.subarray(-20).toString("hex"))).toEqual([
+    `01010101${"03".repeat(16)}`,
+    "00".repeat(20),
+  ]);
+  expect(scripts.map((script) => script.length)).toEqual(Array(2).fill(3 + 1 + 6 + 26));
 });
 
 test("a block that the disk refuses is sent all the same, from memory", () => {
