@@ -13,6 +13,7 @@ export type {
   PreparedJob,
   PrepareJob,
   SeenWindow,
+  Transport,
 } from "./addon.ts";
 
 /** What native/build/penstock.node exports: see `CreateAddon` and `Init` in native/src/binding.cpp. */
@@ -26,6 +27,7 @@ export interface NativeBinding {
     readonly verdict: Readonly<Record<string, number>>;
     readonly refusals: Readonly<Record<string, number>>;
     readonly frame: Readonly<Record<string, number>>;
+    readonly open: Readonly<Record<string, number>>;
     readonly staleFlag: number;
     readonly blockFlag: number;
   };
@@ -41,7 +43,7 @@ export interface LoadOptions {
 }
 
 /** Same number in native/src/binding.cpp: an addon from before a change must not be judged with. */
-const interfaceVersion = 5;
+const interfaceVersion = 6;
 
 // src/native/ and dist/native/ lie equally deep below the package's root.
 const builtPath = fileURLToPath(new URL("../../native/build/penstock.node", import.meta.url));
