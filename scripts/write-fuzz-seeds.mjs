@@ -433,6 +433,49 @@ function shareRowsSeeds() {
   };
 }
 
+// frame_transport: settings, sizes of pieces, zeros behind, then sealed parts of the target's toy cipher.
+
+const u24 = (value) => Buffer.from([value & 255, (value >> 8) & 255, value >> 16]);
+
+/** @param parts plaintext of one sealed part each */
+function sealedParts(parts, firstCounter = 0) {
+  return Buffer.concat(
+    parts.map((part, i) => {
+      const mask = 0x11 ^ ((firstCounter + i) & 0x7f);
+      return Buffer.concat([part.map((byte) => byte ^ mask), Buffer.alloc(16, mask)]);
+    }),
+  );
+}
+
+const frameHead = (messageType, length) => Buffer.concat([u16(0x8000), u8(messageType), u24(length)]);
+
+function transported(parts, { longPayload = 8, room = 20, sizes = [], zeros = [], behind = [] } = {}) {
+  const pieces = [u8(longPayload), u8(room), u8(sizes.length), Buffer.from(sizes)];
+  const zero = zeros.length === 0 ? [u8(0)] : [u8(63), Buffer.from(zeros)];
+  return Buffer.concat([...pieces, ...zero, sealedParts(parts), Buffer.from(behind)]);
+}
+
+function frameTransportSeeds() {
+  const submit = [frameHead(0x1a, 24), Buffer.alloc(24, 7)];
+  const withLength = (messageType, length) => [frameHead(messageType, length), Buffer.alloc(length, 3)];
+  const submits = Array.from({ length: 12 }, () => submit).flat();
+  return {
+    "one-submit": transported(submit, { sizes: [31, 255] }),
+    "many-submits": transported(submits, { sizes: [3, 9, 1, 4, 9, 40, 31, 255] }),
+    "byte-by-byte": transported(submits),
+    "small-room": transported(submits, { room: 1, sizes: [31, 255] }),
+    "empty-payloads": transported([frameHead(1, 0), ...submit, frameHead(2, 0)], { room: 0 }),
+    "long-taken": transported([...withLength(0x1c, 300), ...submit], { sizes: [2, 3, 2, 4] }),
+    "long-discarded": transported([...withLength(0x1d, 300), ...submit], { sizes: [2, 3, 2, 4] }),
+    "long-refused": transported([...withLength(0x1e, 300), ...submit]),
+    "length-lies": transported([frameHead(0x1c, 0xffffff), Buffer.alloc(100)]),
+    "several-parts": transported([frameHead(0x1c, 131_038)], { zeros: [170] }),
+    "several-parts-discarded": transported([frameHead(0x1d, 65_520)], { zeros: [100] }),
+    "broken-header": transported(submit, { behind: Array(22).fill(0xff) }),
+    "cut-off": transported(submit, { behind: [1, 2, 3] }),
+  };
+}
+
 const text = (lines) =>
   Object.fromEntries(Object.entries(lines).map(([name, line]) => [name, Buffer.from(line)]));
 
@@ -444,6 +487,7 @@ const seeds = {
   submit_line: text({ ...usualLines, ...oddLines }),
   intake: intakeSeeds(),
   share_rows: shareRowsSeeds(),
+  frame_transport: frameTransportSeeds(),
 };
 for (const [target, files] of Object.entries(seeds)) {
   await mkdir(corpusOf(target), { recursive: true });

@@ -5,6 +5,7 @@
 #include "binding_intake.h"
 #include "binding_ledger.h"
 #include "binding_sockets.h"
+#include "binding_transport.h"
 #include "crc32c.h"
 #include "handles.h"
 #include "judge.h"
@@ -231,6 +232,7 @@ Napi::Value CreateAddon(const Napi::CallbackInfo& info) {
   AddIntake(addon, *kernel);
   AddDisk(addon);
   AddSockets(addon);
+  AddTransport(addon);
   AddLedgerFunctions(env, addon);
   addon.Freeze();
   return addon;
@@ -261,6 +263,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"target", S::kTarget}}));
   layout.Set("verdict", Record(env, {{"size", V::kSize}, {"hash", V::kHash}, {"header", V::kHeader}}));
   layout.Set("frame", FrameLayout(env));
+  layout.Set("open", OpenLayout(env));
   const auto code = [](Refusal refusal) { return static_cast<std::size_t>(refusal); };
   layout.Set("refusals", Record(env, {{"duplicate", code(Refusal::kDuplicate)},
                                       {"stale", code(Refusal::kStale)},

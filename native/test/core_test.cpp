@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "aead.h"
 #include "cpu.h"
 #include "crc32c.h"
 #include "judge.h"
@@ -367,6 +368,9 @@ void TestShareRows(Random& random) {
   CHECK(surveyed > 10'000);
 }
 
+// This program is linked with no OpenSSL, as if Node exported none.
+void TestNoAead() { CHECK(CreateAead() == nullptr); }
+
 int Run() {
   Random random;
   for (const Sha256Kernel* kernel : UsableKernels()) {
@@ -390,6 +394,7 @@ int Run() {
   TestShareRows(random);
   TestSeenWindow({random.Word(), random.Word()}, random);
   TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place
+  TestNoAead();
   return 0;
 }
 

@@ -97,6 +97,28 @@ export interface Addon {
    * `out` has, nothing is written.
    */
   writeShareRows(rows: ShareRows, out: Uint8Array): number;
+  /** Whether this Node.js has a ChaCha20-Poly1305 that the addon can use: without, `createTransport` throws. */
+  readonly hasAead: boolean;
+  /**
+   * The two directions of a Stratum V2 connection after its handshake, section 4.6 of the specification; keys are 32
+   * bytes, and both counters at 0. Freed with its JavaScript object.
+   */
+  createTransport(receiveKey: Uint8Array, sendKey: Uint8Array): Transport;
+  /** Frees what has come of an unfinished frame, for which no garbage collection is in a hurry; nothing opens any more. */
+  closeTransport(transport: Transport): void;
+  /** Memory of a transport outside JavaScript, with what it holds of an unfinished frame. */
+  transportBytes(transport: Transport): number;
+  /**
+   * Seals whole frames, back to back, to the start of `out`, which must not overlap them. Returns the length. Frames that
+   * are not whole and too little room are TypeErrors that change nothing.
+   */
+  sealFrames(transport: Transport, frames: Uint8Array, out: Uint8Array): number;
+  /**
+   * Opens what has come, in whatever pieces, and writes frames that became whole to the start of `out`, back to back.
+   * `numbers` has the layout of native/layout.ts (openLayout), which also tells where it stops. Keeps no more of an
+   * unfinished frame than has come; no room is made for what is only announced.
+   */
+  openFrames(transport: Transport, chunk: Uint8Array, out: Uint8Array, numbers: Float64Array): void;
 }
 
 export interface ShareRows {
@@ -187,6 +209,11 @@ export interface LaneGrant {
 declare const preparedJob: unique symbol;
 export interface PreparedJob {
   readonly [preparedJob]: true;
+}
+
+declare const transport: unique symbol;
+export interface Transport {
+  readonly [transport]: true;
 }
 
 export interface SeenWindow {

@@ -13,6 +13,7 @@ export type {
   PreparedJob,
   PrepareJob,
   SeenWindow,
+  Transport,
 } from "./addon.ts";
 
 /** What native/build/penstock.node exports: see `CreateAddon` and `Init` in native/src/binding.cpp. */
@@ -26,6 +27,7 @@ export interface NativeBinding {
     readonly verdict: Readonly<Record<string, number>>;
     readonly refusals: Readonly<Record<string, number>>;
     readonly frame: Readonly<Record<string, number>>;
+    readonly open: Readonly<Record<string, number>>;
     readonly staleFlag: number;
     readonly wholeVersionFlag: number;
     readonly blockFlag: number;

@@ -69,3 +69,38 @@ export const frameLayout = {
   refused: 15,
   length: 22,
 } as const;
+
+/**
+ * Places in the Float64Array that goes with openFrames; what stands before `taken` goes in, the rest comes out. Then why
+ * it stopped, and what may be said of a long payload.
+ */
+export const openLayout = {
+  /** Where in the chunk to begin. */
+  from: 0,
+  /** Longer payloads are asked about; bytes below 2^24. */
+  longPayload: 1,
+  /** What is to become of the payload that was asked about. */
+  verdict: 2,
+  /** Up to where the chunk need not be given again. */
+  taken: 3,
+  /** Bytes of whole frames in `out`. */
+  written: 4,
+  stop: 5,
+  /** Of the frame that stopped it, with `stopFull` and `stopLong`. */
+  extensionType: 6,
+  messageType: 7,
+  payloadLength: 8,
+  length: 9,
+  /** All that came was taken. */
+  stopEnd: 0,
+  /** The next frame is whole, but what is left of `out` has no room for it. */
+  stopFull: 1,
+  /** A long payload is announced: the next call says what is to become of it. */
+  stopLong: 2,
+  /** Something was not sealed by the other side, or not in this order. For good. */
+  stopBroken: 3,
+  verdictUndecided: 0,
+  verdictTake: 1,
+  /** Opened as it comes, and forgotten. */
+  verdictDiscard: 2,
+} as const;

@@ -8,6 +8,7 @@ import { loadAddon, loadBinding } from "../../../src/native/index.ts";
 import {
   blockFlag,
   frameLayout,
+  openLayout,
   refusalCodes,
   staleFlag,
   submissionLayout,
@@ -74,6 +75,7 @@ test("both sides of the border have the same layout", () => {
     submission: submissionLayout,
     verdict: verdictLayout,
     frame: frameLayout,
+    open: openLayout,
     refusals: Object.fromEntries(codes),
     staleFlag,
     wholeVersionFlag,
