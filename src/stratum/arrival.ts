@@ -4,7 +4,7 @@
  *   PROXY header? ──► first byte ──► { … Stratum V1 ──────────────────────────► welcome
  *   (from those       ├──► 16 03  TLS ──handshake──► first byte ──► { … V1 ──► welcome
  *    who must)        ├──► GET …  HTTP: a short answer, closed
- *                     └──► anything else: closed
+ *                     └──► anything else: closed, once it is long enough to tell
  *
  * Whatever does not get that far in time is closed; nothing of it is kept but the bytes that do not tell yet.
  */
@@ -152,6 +152,8 @@ export class Arrival implements SocketOwner {
       case "proxy":
         this.close("proxy-header");
         return;
+      // Not served yet.
+      case "stratum-v2":
       case "unknown":
         this.close("not-stratum");
     }

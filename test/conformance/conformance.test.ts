@@ -131,12 +131,12 @@ describe("a dialogue that fails says where and why", () => {
     ],
     [
       "the connection was closed",
-      [">| \\x00\\x01\\x02\\x03", '< {"id":1}'],
+      [">| SSH-2.0-OpenSSH_9.2\\r\\n", '< {"id":1}'],
       /:3: .*\nthe pool closed the connection/,
     ],
     [
       "the connection was closed for another reason",
-      [">| \\x00\\x01\\x02\\x03", "closed garbage"],
+      [">| SSH-2.0-OpenSSH_9.2\\r\\n", "closed garbage"],
       /:3: closed garbage\nthe pool closed it for another reason: connectionClosed not-stratum/,
     ],
     ["a name that nothing is known of", ["> $nobody"], /:2: > \$nobody\nnothing is known as \$nobody/],

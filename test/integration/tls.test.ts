@@ -199,9 +199,12 @@ test("requests that come with the end of the handshake are answered, and so are 
 test("a record that is no ClientHello gets an alert and the connection ends", async () => {
   const pool = await aTlsPort();
   const garbage = [
-    Buffer.from("160301000400000000", "hex"),
+    Buffer.from("160301000401000000", "hex"),
     Buffer.concat([Buffer.from("1603010200010001fc", "hex"), Buffer.alloc(508, 0x55)]),
-    Buffer.from('\x16\x03\x01{"id":1,"method":"mining.subscribe","params":[]}\n'.repeat(20), "latin1"),
+    Buffer.from(
+      `\x16\x03\x01\x02\0\x01${'{"id":1,"method":"mining.subscribe","params":[]}\n'.repeat(20)}`,
+      "latin1",
+    ),
   ];
   for (const bytes of garbage) {
     const client = RawClient.over(await tcpTo(portOf(pool)));
@@ -212,14 +215,20 @@ test("a record that is no ClientHello gets an alert and the connection ends", as
   await untilClosed(pool, "tls-failed", garbage.length);
 });
 
-test("what begins as TLS and is none, or is cut off, is told apart by its second byte", async () => {
+test("what begins as TLS and is no ClientHello is told apart by its first six bytes", async () => {
   const pool = await aTlsPort();
-  for (const bytes of ["\x16{", "\x16\x02\x00", "\x16\x03\x05"]) {
+  for (const bytes of [
+    "\x16{",
+    "\x16\x02\x00",
+    "\x16\x03\x05",
+    "\x16\x03\x01\x7f",
+    "\x16\x03\x01\x02\0\x02",
+  ]) {
     const client = RawClient.over(await tcpTo(portOf(pool)));
-    client.send(Buffer.from(bytes, "latin1"));
+    client.send(Buffer.from(bytes.padEnd(64, "\0"), "latin1"));
     await client.untilEnded();
   }
-  await untilClosed(pool, "not-stratum", 3);
+  await untilClosed(pool, "not-stratum", 5);
 });
 
 test("without a certificate TLS is turned away unanswered", async () => {

@@ -171,8 +171,8 @@ test("HTTP is told that this is a mining port, and closed", async () => {
 test.each([
   ["a PROXY header", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", "proxy-header"],
   ["TLS without a certificate here", Buffer.from("1603010200010001fc0303", "hex"), "tls-not-offered"],
-  ["SSH", "SSH-2.0-x\r\n", "not-stratum"],
-  ["a JSON array", "[]\n", "not-stratum"],
+  ["SSH", "SSH-2.0-OpenSSH_9.2\r\n", "not-stratum"],
+  ["a JSON array", "[1, 2, 3, 4, 5, 6]\n", "not-stratum"],
   ["zeros", Buffer.alloc(100), "not-stratum"],
   ["empty lines only", "\n".repeat(100), "not-stratum"],
 ])("%s is closed without a word", async (_, bytes, reason) => {
