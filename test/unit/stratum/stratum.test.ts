@@ -41,7 +41,7 @@ function named(client: RawClient, method: string): Message[] {
 /** A connection that ends for hostility. */
 async function hostile(pool: StratumUnderTest): Promise<void> {
   const client = await pool.connect();
-  client.send("SSH-2.0-x\r\n");
+  client.send("SSH-2.0-OpenSSH_9.2\r\n");
   await client.untilEnded();
 }
 
