@@ -39,6 +39,10 @@ const verbs: Record<string, { readonly help: string; readonly load: () => Promis
     help: "drain [--to HOST:PORT] [--over 5m] [--config FILE]   ask the running pool's miners to reconnect",
     load: async () => (await import("./drain.ts")).runDrain,
   },
+  v2: {
+    help: "v2 key|new-key [FILE] [--config FILE]      the key by which Stratum V2 miners know the pool",
+    load: async () => (await import("./v2.ts")).runV2,
+  },
   // A stratum worker; started by `serve`, never by hand.
   worker: { help: "", load: async () => (await import("./worker.ts")).runWorkerProcess },
 };

@@ -432,8 +432,16 @@ export const schema = group("Penstock's settings.", {
       max: 86_400,
     }),
     authorityKeyFile: path({
-      about: "Key that proves the pool's identity to Stratum V2 miners; unused until this version speaks V2.",
+      about:
+        "Secret key that proves the pool's identity to Stratum V2 miners, who know its public key; made at the first start, printed by `penstock v2 key`.",
       inDataDirectory: "authority.key",
+    }),
+    certificateDays: number({
+      about: "How long a certificate for Stratum V2 lives; a new one is issued at half of that.",
+      unit: "days",
+      default: 30,
+      min: 0.001,
+      max: 3650,
     }),
     limits,
   }),

@@ -366,6 +366,17 @@ const stratum = {
     action:
       "Renew it a week before at the latest: new files are read by themselves, without a restart. If it does not move then, the log line tls-certificate-refused says why.",
   }),
+  v2CertificateExpiry: gauge({
+    name: "penstock_stratum_v2_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that Stratum V2 miners are shown ends, seconds since 1970.",
+    action:
+      "It is renewed by itself at half of stratum.certificateDays. Does not move: the log line v2-certificate-not-renewed says why, and the clock may be wrong; a restart issues a new one.",
+  }),
+  v2CertificateRenewal: gauge({
+    name: "penstock_stratum_v2_certificate_renewal_timestamp_seconds",
+    help: "When a new certificate for Stratum V2 is due, seconds since 1970.",
+    action: "In the past: the log line v2-certificate-not-renewed says why none was issued.",
+  }),
   malformedLines: counter({
     name: "penstock_stratum_malformed_lines_total",
     help: "Lines that could not be read as a request.",

@@ -26,7 +26,7 @@ import type { JobData } from "../jobs/job.ts";
 import { openKeptJobs } from "../jobs/kept-jobs.ts";
 import { soloJob } from "../jobs/solo-coinbase.ts";
 import type { Position } from "../journal/record.ts";
-import { createLogger } from "../log/index.ts";
+import { createLogger, type Logger } from "../log/index.ts";
 import { createMetrics, type MetricsSnapshot, mergeMetrics, watchProcess } from "../metrics/index.ts";
 import { loadAddon } from "../native/index.ts";
 import { Nodes } from "../node/index.ts";
@@ -35,6 +35,8 @@ import { superviseWorkers } from "../processes/supervisor.ts";
 import { Bans } from "../stratum/bans.ts";
 import { Templates } from "../template/index.ts";
 import { hasTransactionsFile, writeTransactionsFile } from "../template/transactions-file.ts";
+import { Authority } from "./authority.ts";
+import { openAuthorityKey } from "./authority-key-file.ts";
 import { openBooks } from "./books.ts";
 import { loadCertificate } from "./certificate.ts";
 import { coinbaseSpecOf } from "./coinbase-spec.ts";
@@ -117,6 +119,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   const addon = loadAddon({ kernel: sha256Kernel() });
   const folders = foldersOf(config);
   for (const folder of Object.values(folders)) makeFolder(folder);
+  const authorityKey = await openAuthorityKey(config.stratum.authorityKeyFile);
   const coinbase = coinbaseSpecOf(config);
   for (const { address, millionths } of payees(config)) {
     log.info(
@@ -124,6 +127,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
       "block rewards are paid here",
     );
   }
+  tellAuthorityKey(config, authorityKey, log);
   metrics.runtime.buildInfo.set({ version: version, kernel: addon.kernel }, 1);
   const watch = watchProcess(metrics);
   undo.push(flush, () => watch.stop());
@@ -266,6 +270,17 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     clock,
     reuseAfterMs: extranonceReuseMs,
   });
+  const authority = new Authority({
+    secret: authorityKey.secret,
+    certificateDays: config.stratum.certificateDays,
+    clock,
+    log,
+    onIssued: ({ notValidAfter }, renewalSeconds) => {
+      metrics.stratum.v2CertificateExpiry.set(notValidAfter);
+      metrics.stratum.v2CertificateRenewal.set(renewalSeconds);
+    },
+    onRenewed: (identity) => supervisor.broadcast({ type: "v2-identity", identity }),
+  });
   const supervisor = superviseWorkers<WorkerSettings>({
     exec: program,
     args: ["worker"],
@@ -275,6 +290,10 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
       blocksDirectory: folders.blocks,
       templatesDirectory: folders.templates,
       firmware,
+      // Read anew for each worker that starts.
+      get identity() {
+        return authority.identity;
+      },
     },
     log,
     onStarted: (worker) => {
@@ -389,6 +408,7 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     everySecond: () => {
       bans.sweep(clock.wallMs());
       feed.tick();
+      authority.look();
       tellWorkers();
     },
   });
@@ -419,6 +439,22 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
   }
 
   return { failed: failure.value, close };
+}
+
+function tellAuthorityKey(
+  config: Config,
+  { publicText, isNew, isOpenToOthers }: Awaited<ReturnType<typeof openAuthorityKey>>,
+  log: Logger,
+): void {
+  const file = config.stratum.authorityKeyFile;
+  if (isNew)
+    log.info({ event: "authority-key-made", file }, "a new key for Stratum V2; keep a copy of the file");
+  if (isOpenToOthers)
+    log.warn({ event: "authority-key-open", file }, "other users may read the authority key: chmod 600");
+  log.info(
+    { event: "authority-key", publicKey: publicText },
+    "Stratum V2 miners connect to stratum2+tcp://HOST:PORT/ and this key",
+  );
 }
 
 function nodeOptions(node: Config["nodes"][number]) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Config, FirmwareFile } from "../config/index.ts";
+import type { Identity } from "../protocol/v2/noise/handshake.ts";
 
 /** What a worker is told at its start: plain data, since it crosses the process border. */
 export interface WorkerSettings {
@@ -7,6 +8,8 @@ export interface WorkerSettings {
   readonly blocksDirectory: string;
   readonly templatesDirectory: string;
   readonly firmware: FirmwareFile;
+  /** What is shown to Stratum V2 miners until another one is sent. */
+  readonly identity: Identity;
 }
 
 /** Jobs that a worker can still judge: most of an hour at one every 25 s. */

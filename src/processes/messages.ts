@@ -3,6 +3,7 @@ import type { KeptJob } from "../jobs/kept-jobs.ts";
 import type { BlockRecord, Position } from "../journal/record.ts";
 import type { MetricsSnapshot } from "../metrics/index.ts";
 import type { Reconnect } from "../protocol/v1/reconnect.ts";
+import type { Identity } from "../protocol/v2/noise/handshake.ts";
 import type { BanNotice } from "../stratum/bans.ts";
 import type { MovedConnection } from "../stratum/stratum.ts";
 
@@ -35,6 +36,8 @@ export type ToWorker<Settings = unknown> =
   | { readonly type: "bans-lifted"; readonly network: string | undefined }
   /** What other workers learned, or an earlier run. */
   | { readonly type: "difficulties"; readonly learned: LearnedDifficulties }
+  /** What is shown to Stratum V2 miners from now on. */
+  | { readonly type: "v2-identity"; readonly identity: Identity }
   /** Words for the people behind the devices. */
   | { readonly type: "show"; readonly id: number; readonly text: string }
   /** Asks miners to come again, spread over this time. */

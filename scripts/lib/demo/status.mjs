@@ -26,7 +26,7 @@ export async function readCounters(httpUrl) {
 /** Prometheus' text format: `name{label="value",…} value`. */
 function parseSamples(text) {
   return text.split("\n").flatMap((line) => {
-    const parts = /^([a-z_]+)(?:\{(.*)\})? (\S+)/.exec(line);
+    const parts = /^([a-z0-9_]+)(?:\{(.*)\})? (\S+)/.exec(line);
     if (!parts) return [];
     const labels = Object.fromEntries(
       [...(parts[2] ?? "").matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, key, value]) => [key, value]),
@@ -41,6 +41,12 @@ export async function readBalances(program, configFile) {
   const { code, stdout, stderr } = await capture(process.execPath, args);
   if (code !== 0) return [`the books cannot be read yet: ${stderr.trim().split("\n").at(-1)}`];
   return stdout.trimEnd().split("\n");
+}
+
+/** By which Stratum V2 miners know the pool; undefined if it cannot be told. */
+export async function readAuthorityKey(program, configFile) {
+  const { code, stdout } = await capture(process.execPath, [program, "v2", "key", "--config", configFile]);
+  return code === 0 ? stdout.trim() : undefined;
 }
 
 /** One line of what happened since the last one. */
