@@ -35,9 +35,9 @@ export class FrameConnection extends Connection {
     return this.#frames?.problem;
   }
 
-  /** Queues a whole plaintext frame, or several; they must not be changed afterwards. */
+  /** Queues a whole plaintext frame, or several; they must not be changed afterwards. None leaves before `secured`. */
   send(frames: Uint8Array): void {
-    if (this.isClosed) return;
+    if (this.isClosed || this.#transport === undefined) return;
     if (this.#queuedBytes === 0) this.planFlush();
     this.#queued.push(frames);
     this.#queuedBytes += frames.length;
@@ -56,7 +56,7 @@ export class FrameConnection extends Connection {
       this.#queued.length === 1 ? this.#queued[0]! : Buffer.concat(this.#queued, this.#queuedBytes);
     this.#queued = [];
     this.#queuedBytes = 0;
-    // Nothing is sent before the handshake is done; a connection that closed drops what it had.
-    return this.#transport === undefined || this.isClosed ? frames : this.#transport.seal(frames);
+    // A connection that closed drops what it had.
+    return this.isClosed ? frames : this.#transport!.seal(frames);
   }
 }

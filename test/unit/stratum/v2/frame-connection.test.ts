@@ -114,6 +114,15 @@ test("one changed bit ends the connection, behind the frames before it", async (
   expect(heard).toEqual([frame.toString("hex"), "unreadable broken", "closed garbage"]);
 });
 
+test("nothing that is said before the handshake is done goes out in the clear", async () => {
+  const { connection, far } = await aConnection();
+  connection.send(frame);
+  const client = await secure(far);
+  connection.send(frame);
+  const sealed = await read(far, frame.length + 2 * 16);
+  expect(client.open(sealed, mostPayload).frames).toEqual(frame);
+});
+
 test("what is queued when a connection closes is dropped", async () => {
   const { connection, far } = await aConnection();
   await secure(far);
