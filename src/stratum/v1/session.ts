@@ -4,7 +4,6 @@
  */
 import type { LiveJob } from "../../jobs/live-jobs.ts";
 import { Malformed } from "../../protocol/malformed.ts";
-import type { Reason } from "../../protocol/reasons.ts";
 import { encodeMethodNotFound, encodeRefusal, encodeTrue } from "../../protocol/v1/answer.ts";
 import { encodeGetVersion } from "../../protocol/v1/get-version.ts";
 import type { Line } from "../../protocol/v1/line.ts";
@@ -18,6 +17,7 @@ import type { Run, ShareLane } from "../../shares/native-intake.ts";
 import type { Guest } from "../admission.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import { Channel, type ChannelState } from "../channel.ts";
+import { Conduct } from "../conduct.ts";
 import type { ConnectionHandler } from "../connection.ts";
 import { boundsOf, type Wishes } from "../difficulty-bounds.ts";
 import type { FanOut } from "../fan-out.ts";
@@ -48,10 +48,6 @@ export interface SessionDraft {
 /** The one request that the pool sends is client.get_version; its answer bears this, far from what clients count. */
 const versionRequestId = 2_000_000_001;
 const versionAfterMs = 60_000;
-/** So many refusals and nothing else: its lines wait behind those of miners. */
-const mostlyRefused = 20;
-/** A client whose first shares, so many, are all too easy hashes something else than it was given. */
-const tellingShares = 50;
 
 export class Session implements StratumSession, ConnectionHandler {
   readonly context: SessionContext;
@@ -59,6 +55,7 @@ export class Session implements StratumSession, ConnectionHandler {
   readonly port: Port;
   readonly guest: Guest | undefined;
   readonly answers: AnswerQueue;
+  readonly conduct: Conduct;
   readonly workers = new Workers();
   /** It subscribed, and is answered as soon as there is an extranonce for it. */
   isWaiting = false;
@@ -90,10 +87,6 @@ export class Session implements StratumSession, ConnectionHandler {
   #hasMoved = false;
   /** What is being answered. */
   #line: Buffer | undefined;
-  /** Shares refused as too easy before any was accepted. */
-  #tooEasyFromTheFirst = 0;
-  /** Shares refused before any was accepted. */
-  #refusedFromTheFirst = 0;
 
   constructor(
     context: SessionContext,
@@ -108,6 +101,7 @@ export class Session implements StratumSession, ConnectionHandler {
     this.port = port;
     this.guest = guest;
     this.answers = new AnswerQueue(connection);
+    this.conduct = new Conduct(this, context);
     this.profile = context.firmware("");
     this.#openedMs = openedMs;
     this.#lastRequestMs = openedMs;
@@ -256,27 +250,10 @@ export class Session implements StratumSession, ConnectionHandler {
     if (this.answers.size === 0) this.connection.end();
   }
 
-  sharesRefused(reason: Reason, submissions: number): void {
-    this.context.metrics.sharesRefused(this.profile.name, reason, submissions);
-    if (this.channel?.hasShares !== true) {
-      this.#refusedFromTheFirst += submissions;
-      if (this.#refusedFromTheFirst >= mostlyRefused) this.connection.isTrusted = false;
-    }
-    if (reason === "low-difficulty") this.#sharesTooEasy(submissions);
-  }
-
-  #sharesTooEasy(submissions: number): void {
-    const before = this.#tooEasyFromTheFirst;
-    this.#tooEasyFromTheFirst += submissions;
-    if (before < tellingShares && this.#tooEasyFromTheFirst >= tellingShares) this.context.allTooEasy(this);
-  }
-
   /** @param difficulty of all shares together. */
   sharesAccepted(difficulty: number): void {
-    this.connection.isTrusted = true;
-    this.#tooEasyFromTheFirst = tellingShares;
     this.channel?.count(difficulty);
-    this.context.discipline.accepted(this);
+    this.conduct.accepted();
   }
 
   /** Another name or other wishes than before. @param from whether the difficulty begins anew or stays if it may. */

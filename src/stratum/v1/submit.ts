@@ -19,7 +19,7 @@ export function submit(session: Session, line: Line): Malformed | undefined {
   const request = decodeSubmit(line.params);
   if (request instanceof Malformed) {
     session.context.metrics.submissionRefused("malformed");
-    session.sharesRefused("malformed", 1);
+    session.conduct.refused("malformed", 1);
     return request;
   }
   const { channel } = session;
@@ -75,9 +75,9 @@ function ownerOf({ port, workers }: Session): Worker {
 export function takeRun(session: Session, run: Run): ((durable: boolean) => void) | undefined {
   const { answers } = session;
   const { accepted, assignment } = run;
-  for (const { reason, submissions } of run.refused) session.sharesRefused(reason, submissions);
+  for (const { reason, submissions } of run.refused) session.conduct.refused(reason, submissions);
   if (assignment === undefined) {
-    for (const { reason, submissions } of run.refused) blame(session, reason, submissions);
+    for (const { reason, submissions } of run.refused) session.conduct.blame(reason, submissions);
     answers.answer(run.answers, run.submissions);
     return undefined;
   }
@@ -86,7 +86,7 @@ export function takeRun(session: Session, run: Run): ((durable: boolean) => void
     // The caller answers many sessions in a row: none of them may stop it.
     try {
       if (durable) session.sharesAccepted(assignment.difficulty * accepted);
-      else session.sharesRefused("unavailable", accepted);
+      else session.conduct.refused("unavailable", accepted);
       answers.settle(pending, durable ? run.answers : refuseAccepted(run.answers, "unavailable"));
       if (!durable) session.finish("unavailable");
       session.answered();
@@ -102,14 +102,9 @@ function versionMaskOf(session: Session): number {
 
 function refuse(session: Session, line: Line, reason: Reason): void {
   session.context.metrics.submissionRefused(reason);
-  session.sharesRefused(reason, 1);
-  blame(session, reason, 1);
+  session.conduct.refused(reason, 1);
+  session.conduct.blame(reason, 1);
   session.answers.answer(encodeRefusal(line.idText, reason));
-}
-
-/** A flood of refused submissions has consequences; what could not be stored is our own trouble. */
-function blame(session: Session, reason: Reason, submissions: number): void {
-  if (reason !== "unavailable") session.context.discipline.refused(session, submissions);
 }
 
 function judge(
@@ -147,8 +142,8 @@ function judge(
       try {
         if (refusal === undefined) session.sharesAccepted(difficulty);
         else {
-          session.sharesRefused(refusal, 1);
-          blame(session, refusal, 1);
+          session.conduct.refused(refusal, 1);
+          session.conduct.blame(refusal, 1);
         }
         answers.settle(pending, refusal === undefined ? encodeTrue(idText) : encodeRefusal(idText, refusal));
         // A pool that cannot store shares sends its miners to their backup.
