@@ -10,7 +10,7 @@ export interface NativeTransportOptions {
   /** Payloads up to this many bytes are taken without asking for their bound: most, so that asking costs nothing. */
   readonly longPayload: number;
   /** Whether a payload above its bound is opened and forgotten, and does not end the connection. Default: none is. */
-  readonly discards?: (extensionType: number, messageType: number) => boolean;
+  readonly discards?: ((extensionType: number, messageType: number) => boolean) | undefined;
 }
 
 export interface TransportKeys {
@@ -95,7 +95,7 @@ export class NativeFrameTransport {
   /** @returns false if a payload is too long. */
   #decide(mostPayload: MostPayload): boolean {
     const { numbers, discards } = this.#workbench;
-    const extensionType = numbers[at.extensionType]!;
+    const extensionType = numbers[at.extensionType]! & ~channelMessageBit;
     const messageType = numbers[at.messageType]!;
     if (numbers[at.payloadLength]! <= mostPayload(extensionType, messageType)) {
       numbers[at.verdict] = at.verdictTake;
@@ -107,6 +107,8 @@ export class NativeFrameTransport {
 }
 
 const frameHeaderBytes = 6;
+/** Of the extension's type in a header: no part of its number. */
+const channelMessageBit = 0x8000;
 
 /** Where frames are gathered: nearly always in one buffer that all share. */
 class Frames {

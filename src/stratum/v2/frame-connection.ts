@@ -43,6 +43,12 @@ export class FrameConnection extends Connection {
     this.#queuedBytes += frames.length;
   }
 
+  override closed(): void {
+    super.closed();
+    this.#splitter.takeRest();
+    this.#transport?.close();
+  }
+
   protected get splitter(): Splitter {
     return this.#splitter;
   }

@@ -208,6 +208,18 @@ describe("a payload longer than asked about at once", () => {
     expect(asked).toEqual([[0x0004, 0x50]]);
   });
 
+  test("is asked about without the channel bit, which is no part of the extension's number", () => {
+    const asked: number[][] = [];
+    const most = (...question: number[]) => {
+      asked.push(question);
+      return 3_000;
+    };
+    const channelMessage = aFrame(3_000, 0x1b, 0x8004);
+    const opened = aTransport({ longPayload: 2_048 }).open(sealPlainly(receiveKey, [channelMessage]), most);
+    expect(opened.frames).toEqual(channelMessage);
+    expect(asked).toEqual([[0x0004, 0x1b]]);
+  });
+
   test("ends the connection above it, as soon as the header is there, for good", () => {
     const transport = aTransport({ longPayload: 2_048 });
     const header = sealed.subarray(0, 22 + 40 + 22);

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { createNativeTransports } from "../../../../src/native/frame-transport.ts";
 import { loadAddon } from "../../../../src/native/index.ts";
 import { reconnect, setupConnectionSuccess } from "../../../../src/protocol/v2/common.ts";
+import type { FrameTransport } from "../../../../src/protocol/v2/frame-transport.ts";
 import { signCertificate } from "../../../../src/protocol/v2/noise/certificate.ts";
 import { createEllswiftKey, decodeEllswift } from "../../../../src/protocol/v2/noise/ellswift.ts";
 import { act2Bytes, finish, HandshakeFailure, respond } from "../../../../src/protocol/v2/noise/handshake.ts";
@@ -28,9 +29,11 @@ const certificate = signCertificate(
   { validFrom: 0, notValidAfter: 100 },
   draw(32),
 );
+let closedTransports = 0;
 const soon = { timeoutMs: 5_000, intervalMs: 2 };
 
 async function aConnection() {
+  closedTransports = 0;
   const { near, far } = await aSocketPair();
   const heard: string[] = [];
   const connection = new FrameConnection(near, "192.0.2.1", new Flusher(), new Turns(), {
@@ -48,7 +51,8 @@ async function aConnection() {
         { staticKey, certificate },
         createEllswiftKey(draw),
       );
-      connection.secured(act2, transports({ receive: receiveKey, send: sendKey }), mostPayload);
+      const transport = transports({ receive: receiveKey, send: sendKey });
+      connection.secured(act2, countingCloses(transport), mostPayload);
     },
     unreadable: () => {
       heard.push(`unreadable ${connection.problem}`);
@@ -61,6 +65,17 @@ async function aConnection() {
   };
   connection.start(handler, Buffer.alloc(0));
   return { connection, far, heard };
+}
+
+function countingCloses(transport: FrameTransport): FrameTransport {
+  return {
+    open: (chunk, most) => transport.open(chunk, most),
+    seal: (frames) => transport.seal(frames),
+    close: () => {
+      closedTransports++;
+      transport.close();
+    },
+  };
 }
 
 /** The client's part of the handshake, over its socket. */
@@ -130,4 +145,15 @@ test("what is queued when a connection closes is dropped", async () => {
   connection.close("garbage");
   await once(far.resume(), "end");
   expect(far.read()).toBeNull();
+});
+
+test("what has come of a frame is freed when the connection is gone", async () => {
+  const { connection, far, heard } = await aConnection();
+  const client = await secure(far);
+  far.write(client.seal(frame));
+  await until(() => heard.length === 1, { ...soon, what: "the frame" });
+  expect(closedTransports).toBe(0);
+  connection.close("garbage");
+  await until(() => heard.length === 2, { ...soon, what: "the end" });
+  expect(closedTransports).toBe(1);
 });

@@ -24,6 +24,8 @@ class PlainTransport implements FrameTransport {
   seal(plaintext: Uint8Array): Buffer {
     return Buffer.from(plaintext);
   }
+
+  close(): void {}
 }
 
 /** @param patience how many frames are taken before one must wait. */
