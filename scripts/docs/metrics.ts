@@ -11,6 +11,7 @@ const titles: Record<keyof typeof definitions, string> = {
   jobs: "Jobs",
   nodes: "Nodes",
   stratum: "Stratum",
+  stratumV2: "Stratum V2",
   blocks: "Blocks",
   runtime: "Processes",
 };

@@ -5,6 +5,9 @@
 import { counter, gauge, histogram } from "./definition.ts";
 import {
   blockStates,
+  channelKinds,
+  channelOpenResults,
+  channelUpdateResults,
   connectionRefusals,
   disconnectCauses,
   jobKinds,
@@ -15,6 +18,7 @@ import {
   penaltiesTaken,
   proposalResults,
   protocols,
+  setupResults,
   shareRefusals,
   shareResults,
   submissionResults,
@@ -289,7 +293,7 @@ const stratum = {
     name: "penstock_stratum_disconnects_total",
     help: "Connections that ended, by cause.",
     action:
-      "slow-reader and write-timeout: bad links; tls-failed, tls-not-offered, proxy-header, http: somebody is at the wrong port, or a port is set up wrongly (`penstock config check` says what each one is); penalty: see penstock_stratum_penalties_total; suspended or unavailable: the pool could not serve, see /readyz.",
+      "slow-reader and write-timeout: bad links; tls-failed, tls-not-offered, proxy-header, http: somebody is at the wrong port, or a port is set up wrongly (`penstock config check` says what each one is); penalty: see penstock_stratum_penalties_total; suspended or unavailable: the pool could not serve, see /readyz. Of Stratum V2: handshakes-full and handshake-timeout: see penstock_stratum_v2_handshake_seconds; frame-broken: a broken client or somebody between; setup-refused: see penstock_stratum_v2_setups_total; first-message, setup-timeout, channel-timeout and frame-too-long: a scanner or a broken client.",
     labels: { cause: disconnectCauses },
   }),
   authorized: gauge({
@@ -366,17 +370,6 @@ const stratum = {
     action:
       "Renew it a week before at the latest: new files are read by themselves, without a restart. If it does not move then, the log line tls-certificate-refused says why.",
   }),
-  v2CertificateExpiry: gauge({
-    name: "penstock_stratum_v2_certificate_expiry_timestamp_seconds",
-    help: "When the certificate that Stratum V2 miners are shown ends, seconds since 1970.",
-    action:
-      "It is renewed by itself at half of stratum.certificateDays. Does not move: the log line v2-certificate-not-renewed says why, and the clock may be wrong; a restart issues a new one.",
-  }),
-  v2CertificateRenewal: gauge({
-    name: "penstock_stratum_v2_certificate_renewal_timestamp_seconds",
-    help: "When a new certificate for Stratum V2 is due, seconds since 1970.",
-    action: "In the past: the log line v2-certificate-not-renewed says why none was issued.",
-  }),
   malformedLines: counter({
     name: "penstock_stratum_malformed_lines_total",
     help: "Lines that could not be read as a request.",
@@ -398,6 +391,72 @@ const stratum = {
     help: "From a job's arrival in a worker process until every session was handed it.",
     action: "Above half a second: too many connections for one worker; raise stratum.workers.",
     buckets: networkSeconds,
+  }),
+};
+
+const stratumV2 = {
+  certificateExpiry: gauge({
+    name: "penstock_stratum_v2_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that Stratum V2 miners are shown ends, seconds since 1970.",
+    action:
+      "It is renewed by itself at half of stratum.certificateDays. Does not move: the log line v2-certificate-not-renewed says why, and the clock may be wrong; a restart issues a new one.",
+  }),
+  certificateRenewal: gauge({
+    name: "penstock_stratum_v2_certificate_renewal_timestamp_seconds",
+    help: "When a new certificate for Stratum V2 is due, seconds since 1970.",
+    action: "In the past: the log line v2-certificate-not-renewed says why none was issued.",
+  }),
+  handshakeSeconds: histogram({
+    name: "penstock_stratum_v2_handshake_seconds",
+    help: "From the first message of a Stratum V2 client until it was answered, the wait for the thread included.",
+    action:
+      "Above a second: more connect at once than one thread answers, some hundreds a second. It passes by itself; if it comes back, raise stratum.workers, or look for a flood in penstock_stratum_connections_total.",
+    buckets: networkSeconds,
+  }),
+  ephemeralKeys: gauge({
+    name: "penstock_stratum_v2_ephemeral_keys",
+    help: "Keys for handshakes that were made ahead.",
+    action:
+      "0 for seconds: keys are made while clients wait, which takes a handshake three times as long. 0 for minutes: see the log for handshake-thread-died.",
+  }),
+  setups: counter({
+    name: "penstock_stratum_v2_setups_total",
+    help: "Answers to SetupConnection: accepted, or the error code.",
+    action:
+      "unsupported-protocol: somebody wants to declare jobs or distribute templates, which this port does not do; unsupported-feature-flags: devices that insist on selecting their transactions; protocol-version-mismatch: firmware from before version 2.",
+    labels: { result: setupResults },
+  }),
+  channelOpens: counter({
+    name: "penstock_stratum_v2_channel_opens_total",
+    help: "Answers to requests for a channel: its kind, or the error code.",
+    action:
+      "unknown-user: a farm mines to a wrong address; channel-capacity-exhausted: a proxy needs more than stratum.limits.channelsPerConnection; max-target-out-of-range or invalid-nominal-hashrate: a broken device or proxy, or stratum.difficulty.min is too high for it.",
+    labels: { result: channelOpenResults },
+  }),
+  channelUpdates: counter({
+    name: "penstock_stratum_v2_channel_updates_total",
+    help: "Messages in which a client says how fast a channel is now, by what came of them.",
+    action: "Errors alone: the log at level debug names the client; its proxy is broken.",
+    labels: { result: channelUpdateResults },
+  }),
+  channels: gauge({
+    name: "penstock_stratum_v2_channels",
+    help: "Open channels, by kind.",
+    action:
+      "Falls while connections stay: proxies lost the devices behind them. Connections without channels are closed after stratum.limits.channelSeconds.",
+    labels: { kind: channelKinds },
+  }),
+  ignoredMessages: counter({
+    name: "penstock_stratum_v2_ignored_messages_total",
+    help: "Sound messages of clients that a server does not expect, or of a kind that it does not know.",
+    action:
+      "Harmless, as the protocol wants it. Rises with each share: a client waits for an answer that it will not get; report its kind.",
+  }),
+  malformedFrames: counter({
+    name: "penstock_stratum_v2_malformed_frames_total",
+    help: "Messages that were sealed well and could not be read.",
+    action:
+      "The connection was closed. Steadily: a client encodes a message wrongly, and the log at level debug names it; report it to its maker.",
   }),
 };
 
@@ -485,4 +544,15 @@ const runtime = {
   }),
 };
 
-export const definitions = { shares, journal, ledger, template, jobs, nodes, stratum, blocks, runtime };
+export const definitions = {
+  shares,
+  journal,
+  ledger,
+  template,
+  jobs,
+  nodes,
+  stratum,
+  stratumV2,
+  blocks,
+  runtime,
+};

@@ -62,6 +62,14 @@ export const disconnectCauses = [
   "idle",
   "slow-reader",
   "write-timeout",
+  "handshake-timeout",
+  "handshakes-full",
+  "frame-broken",
+  "frame-too-long",
+  "first-message",
+  "setup-refused",
+  "setup-timeout",
+  "channel-timeout",
   "unavailable",
   "failed",
   "suspended",
@@ -79,6 +87,30 @@ export const connectionRefusals = [
 
 /** What bad behaviour led to. */
 export const penaltiesTaken = ["warn", "slow", "drop", "ban"] as const;
+
+/** What Stratum V2's messages are answered with: all well, or an error code of protocol/v2/errors.ts. */
+export const setupResults = [
+  "accepted",
+  "unsupported-feature-flags",
+  "unsupported-protocol",
+  "protocol-version-mismatch",
+] as const;
+export const channelKinds = ["standard", "extended"] as const;
+export const channelOpenResults = [
+  ...channelKinds,
+  "unknown-user",
+  "max-target-out-of-range",
+  "invalid-nominal-hashrate",
+  "unsupported-min-extranonce-size",
+  "extended-channels-not-supported-for-standard-jobs",
+  "channel-capacity-exhausted",
+] as const;
+export const channelUpdateResults = [
+  "accepted",
+  "invalid-channel-id",
+  "invalid-nominal-hashrate",
+  "max-target-out-of-range",
+] as const;
 
 export const blockStates = ["candidate", "submitted", "immature", "mature", "orphaned"] as const;
 

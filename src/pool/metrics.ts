@@ -39,12 +39,16 @@ export function journalMetrics({ journal }: Metrics): JournalMetrics {
 }
 
 export function stratumMetrics(metrics: Metrics): StratumMetrics {
-  const { stratum, shares } = metrics;
+  const { stratum, stratumV2, shares } = metrics;
   const opened = new Tally((count) => stratum.opened.inc(count));
   const firmware = new Tally((count, profile) => stratum.firmware.inc({ firmware: profile }, count));
   const authorizations = new Tally((count, result) => stratum.authorizations.inc({ result }, count));
+  const setups = new Tally((count, result) => stratumV2.setups.inc({ result }, count));
+  const channelOpens = new Tally((count, result) => stratumV2.channelOpens.inc({ result }, count));
+  const channelUpdates = new Tally((count, result) => stratumV2.channelUpdates.inc({ result }, count));
   metrics.onCollect(() => {
-    for (const tally of [opened, firmware, authorizations]) tally.report();
+    for (const tally of [opened, firmware, authorizations, setups, channelOpens, channelUpdates])
+      tally.report();
   });
   return {
     connectionOpened: () => opened.count(""),
@@ -54,9 +58,9 @@ export function stratumMetrics(metrics: Metrics): StratumMetrics {
     sessionResumed: () => stratum.resumed.inc(),
     firmwareSeen: (profile) => firmware.count(profile),
     authorizeAnswered: (result) => authorizations.count(result),
-    submissionRefused(result) {
-      shares.received.inc({ protocol: "v1" });
-      shares.answered.inc({ protocol: "v1", result });
+    submissionRefused(protocol, result) {
+      shares.received.inc({ protocol });
+      shares.answered.inc({ protocol, result });
     },
     sharesRefused: (firmware, reason, submissions) =>
       stratum.refusedShares.inc({ firmware, reason }, submissions),
@@ -66,6 +70,17 @@ export function stratumMetrics(metrics: Metrics): StratumMetrics {
     difficultyChanged: () => stratum.difficultyChanges.inc(),
     broadcastDone: (seconds) => stratum.broadcastSeconds.observe(seconds),
     roundTrip: (seconds) => stratum.roundTripSeconds.observe(seconds),
+    handshakeAnswered: (seconds) => stratumV2.handshakeSeconds.observe(seconds),
+    ephemeralKeys: (count) => stratumV2.ephemeralKeys.set(count),
+    setupAnswered: (result) => setups.count(result),
+    channelOpenAnswered: (result) => channelOpens.count(result),
+    channelUpdateAnswered: (result) => channelUpdates.count(result),
+    channels(standard, extended) {
+      stratumV2.channels.set({ kind: "standard" }, standard);
+      stratumV2.channels.set({ kind: "extended" }, extended);
+    },
+    messageIgnored: () => stratumV2.ignoredMessages.inc(),
+    malformedFrame: () => stratumV2.malformedFrames.inc(),
   };
 }
 

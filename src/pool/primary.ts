@@ -276,8 +276,8 @@ async function build({ config, cores, program }: PoolOptions, undo: (() => unkno
     clock,
     log,
     onIssued: ({ notValidAfter }, renewalSeconds) => {
-      metrics.stratum.v2CertificateExpiry.set(notValidAfter);
-      metrics.stratum.v2CertificateRenewal.set(renewalSeconds);
+      metrics.stratumV2.certificateExpiry.set(notValidAfter);
+      metrics.stratumV2.certificateRenewal.set(renewalSeconds);
     },
     onRenewed: (identity) => supervisor.broadcast({ type: "v2-identity", identity }),
   });

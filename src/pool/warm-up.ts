@@ -150,4 +150,12 @@ const uncounted: StratumMetrics = {
   difficultyChanged() {},
   broadcastDone() {},
   roundTrip() {},
+  handshakeAnswered() {},
+  ephemeralKeys() {},
+  setupAnswered() {},
+  channelOpenAnswered() {},
+  channelUpdateAnswered() {},
+  channels() {},
+  messageIgnored() {},
+  malformedFrame() {},
 };

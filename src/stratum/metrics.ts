@@ -1,4 +1,5 @@
 import type { Reason } from "../protocol/reasons.ts";
+import type { OpenErrorCode, SetupErrorCode, UpdateErrorCode } from "../protocol/v2/errors.ts";
 
 /** Why a connection ended: a closed list, for logs and metrics. */
 export type CloseReason =
@@ -18,6 +19,14 @@ export type CloseReason =
   | "idle"
   | "slow-reader"
   | "write-timeout"
+  | "handshake-timeout"
+  | "handshakes-full"
+  | "frame-broken"
+  | "frame-too-long"
+  | "first-message"
+  | "setup-refused"
+  | "setup-timeout"
+  | "channel-timeout"
   | "unavailable"
   | "failed"
   | "suspended"
@@ -48,7 +57,7 @@ export interface StratumMetrics {
   firmwareSeen(profile: string): void;
   authorizeAnswered(result: "true" | "false"): void;
   /** A submission refused before it could be judged; those that are judged are counted by shares/. */
-  submissionRefused(reason: Reason): void;
+  submissionRefused(protocol: "v1" | "v2", reason: Reason): void;
   /** Submissions of clients of one firmware profile were refused, whoever judged them. */
   sharesRefused(firmware: string, reason: Reason, submissions: number): void;
   malformedLine(): void;
@@ -61,4 +70,17 @@ export interface StratumMetrics {
   broadcastDone(seconds: number): void;
   /** What the kernel measured on a connection. */
   roundTrip(seconds: number): void;
+
+  /** Stratum V2: a handshake was answered so long after it was asked for. */
+  handshakeAnswered(seconds: number): void;
+  /** Ephemeral keys made ahead now. */
+  ephemeralKeys(count: number): void;
+  setupAnswered(result: "accepted" | SetupErrorCode): void;
+  channelOpenAnswered(result: "standard" | "extended" | OpenErrorCode): void;
+  channelUpdateAnswered(result: "accepted" | UpdateErrorCode): void;
+  /** Open channels of this process. */
+  channels(standard: number, extended: number): void;
+  /** A well-formed message that a server does not expect, or of a kind that it does not know. */
+  messageIgnored(): void;
+  malformedFrame(): void;
 }

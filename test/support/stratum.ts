@@ -90,13 +90,26 @@ export class RecordedMetrics implements StratumMetrics {
   penalty = (taken: string) => this.#note("penalty", taken);
   roundTrip = () => {};
   authorizeAnswered = (result: string) => this.#note("authorizeAnswered", result);
-  submissionRefused = (reason: string) => this.#note("submissionRefused", reason);
+  submissionRefused = (protocol: "v1" | "v2", reason: string) =>
+    this.#note("submissionRefused", ...(protocol === "v1" ? [] : [protocol]), reason);
   sharesRefused = (firmware: string, reason: string, submissions: number) =>
     this.#note("sharesRefused", firmware, reason, String(submissions));
   malformedLine = () => this.#note("malformedLine");
   sessionFailed = () => this.#note("sessionFailed");
   difficultyChanged = () => this.#note("difficultyChanged");
   broadcastDone = () => this.#note("broadcastDone");
+  handshakeAnswered = () => this.#note("handshakeAnswered");
+  ephemeralKeys = () => {};
+  setupAnswered = (result: string) => this.#note("setupAnswered", result);
+  channelOpenAnswered = (result: string) => this.#note("channelOpenAnswered", result);
+  channelUpdateAnswered = (result: string) => this.#note("channelUpdateAnswered", result);
+  /** Open ones, as last told. */
+  openChannels = { standard: 0, extended: 0 };
+  channels = (standard: number, extended: number) => {
+    this.openChannels = { standard, extended };
+  };
+  messageIgnored = () => this.#note("messageIgnored");
+  malformedFrame = () => this.#note("malformedFrame");
 
   count(event: string): number {
     return this.events.filter((noted) => noted === event).length;

@@ -18,7 +18,7 @@ const nobody: Worker = { account: "", worker: "" };
 export function submit(session: Session, line: Line): Malformed | undefined {
   const request = decodeSubmit(line.params);
   if (request instanceof Malformed) {
-    session.context.metrics.submissionRefused("malformed");
+    session.context.metrics.submissionRefused("v1", "malformed");
     session.conduct.refused("malformed", 1);
     return request;
   }
@@ -101,7 +101,7 @@ function versionMaskOf(session: Session): number {
 }
 
 function refuse(session: Session, line: Line, reason: Reason): void {
-  session.context.metrics.submissionRefused(reason);
+  session.context.metrics.submissionRefused("v1", reason);
   session.conduct.refused(reason, 1);
   session.conduct.blame(reason, 1);
   session.answers.answer(encodeRefusal(line.idText, reason));

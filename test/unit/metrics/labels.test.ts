@@ -6,11 +6,18 @@ import type { NodeFault } from "../../../src/node/errors.ts";
 import type { SubmitAnswer } from "../../../src/node/submit-answer.ts";
 import type { NodeState, TipSource } from "../../../src/node/watched-node.ts";
 import { reasonNames } from "../../../src/protocol/reasons.ts";
+import { openErrorCodes, setupErrorCodes, updateErrorCodes } from "../../../src/protocol/v2/errors.ts";
 import type { AdmissionRefusal, CloseReason, PenaltyTaken } from "../../../src/stratum/metrics.ts";
 import type { Template } from "../../../src/template/template.ts";
 
 test("a share's results are accepted and the reasons of the protocol", () => {
   expect([...labels.shareResults].sort()).toEqual(["accepted", ...reasonNames].sort());
+});
+
+test("answers of Stratum V2 are success and the protocol's error codes", () => {
+  expect([...labels.setupResults]).toEqual(["accepted", ...setupErrorCodes]);
+  expect([...labels.channelOpenResults]).toEqual([...labels.channelKinds, ...openErrorCodes]);
+  expect([...labels.channelUpdateResults]).toEqual(["accepted", ...updateErrorCodes]);
 });
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
