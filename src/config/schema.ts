@@ -186,6 +186,35 @@ const limits = group("Bounds that keep one peer from costing the others anything
     min: 1,
     max: 3600,
   }),
+  handshakeSeconds: number({
+    about: "Time for a new connection of Stratum V2 until its handshake is done.",
+    unit: "seconds",
+    default: 10,
+    min: 1,
+    max: 600,
+  }),
+  setupSeconds: number({
+    about: "Time for a connection of Stratum V2 to say what it wants, after its handshake.",
+    unit: "seconds",
+    default: 10,
+    min: 1,
+    max: 600,
+  }),
+  channelSeconds: number({
+    about: "How long a connection of Stratum V2 may have no open channel.",
+    unit: "seconds",
+    default: 60,
+    min: 1,
+    max: 3600,
+  }),
+  handshakesWaiting: wholeNumber({
+    about:
+      "Handshakes of Stratum V2 that wait in one worker process, which answers some hundreds a second; beyond it new connections are closed.",
+    unit: "handshakes",
+    default: 4096,
+    min: 1,
+    max: 1_000_000,
+  }),
   idleSeconds: number({
     about:
       "A connection that has sent nothing for this long is closed; at difficulties where a device of 10 GH/s needs longer for eight shares, after that time, a day at most.",
@@ -198,6 +227,13 @@ const limits = group("Bounds that keep one peer from costing the others anything
     about: "Worker names that one connection may authorize.",
     unit: "names",
     default: 5000,
+    min: 1,
+    max: 100_000,
+  }),
+  channelsPerConnection: wholeNumber({
+    about: "Channels that one connection of Stratum V2 may have open.",
+    unit: "channels",
+    default: 1000,
     min: 1,
     max: 100_000,
   }),

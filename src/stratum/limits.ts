@@ -18,11 +18,21 @@ export interface StratumLimits {
   readonly queuedBytes: number;
   readonly subscribeSeconds: number;
   readonly authorizeSeconds: number;
+  /** Stratum V2: from the start until the handshake is done. */
+  readonly handshakeSeconds: number;
+  /** Stratum V2: from the handshake until SetupConnection. */
+  readonly setupSeconds: number;
+  /** Stratum V2: without an open channel. */
+  readonly channelSeconds: number;
+  /** Handshakes of this process that wait for their answer; beyond it clients are turned away. */
+  readonly handshakesWaiting: number;
   /** Without any request; longer at difficulties where a share takes long. */
   readonly idleSeconds: number;
   /** How long a client may leave what was sent to it unread. */
   readonly writeSeconds: number;
   readonly workersPerConnection: number;
+  /** Open channels of a connection that speaks Stratum V2. */
+  readonly channelsPerConnection: number;
   /** Authorized names of all connections of this process. */
   readonly workers: number;
   /** Lines in a row that make no sense before the connection is closed. */
@@ -57,9 +67,14 @@ export const defaultLimits: StratumLimits = {
   queuedBytes: 65_536,
   subscribeSeconds: 15,
   authorizeSeconds: 60,
+  handshakeSeconds: 10,
+  setupSeconds: 10,
+  channelSeconds: 60,
+  handshakesWaiting: 4096,
   idleSeconds: 3600,
   writeSeconds: 30,
   workersPerConnection: 5000,
+  channelsPerConnection: 1000,
   workers: 262_144,
   malformedLines: 10,
   requestsPerSecond: 500,
