@@ -237,6 +237,14 @@ const limits = group("Bounds that keep one peer from costing the others anything
     min: 1,
     max: 100_000,
   }),
+  channelsPerAddress: wholeNumber({
+    about:
+      "Channels that one IPv4 address or one IPv6 /64 network may have open over Stratum V2, on all of its connections to one worker process.",
+    unit: "channels",
+    default: 20_000,
+    min: 1,
+    max: 1_000_000,
+  }),
   writeSeconds: number({
     about: "How long a client may leave what was sent to it unread.",
     unit: "seconds",

@@ -46,6 +46,7 @@ export async function warmUp(options: WarmUpOptions): Promise<void> {
     shares: { submit: (_, done) => done("stale") },
     intake: undefined,
     sockets: addon,
+    v2: nobody,
     extranonces: { take: () => extranonce1++, release: () => {} },
     recorder: { opened() {}, assigned() {}, ended() {}, resumed() {} },
     remembered: new RememberedDifficulties(0),
@@ -69,6 +70,16 @@ export async function warmUp(options: WarmUpOptions): Promise<void> {
     await Promise.all(Array.from({ length: atATime }, () => logIn(port, options.address)));
   await stratum.close();
 }
+
+/** Nobody comes who speaks Stratum V2. */
+const nobody: StratumOptions["v2"] = {
+  handshakes: { waiting: 0, respond: () => false },
+  transports: () => {
+    throw new Error("no handshake was answered");
+  },
+  wideJob: () => undefined,
+  jobRoots: () => {},
+};
 
 /** As many miners do it: two packets, and the second waits for no answer. */
 async function logIn(port: number, address: string): Promise<void> {

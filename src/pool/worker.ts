@@ -51,6 +51,7 @@ import {
   maxRememberedBytes,
   type WorkerSettings,
 } from "./settings.ts";
+import { createV2Parts } from "./v2-parts.ts";
 import { version } from "./version.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -207,6 +208,10 @@ async function serve(
     profiles: settings.firmware.profiles,
     unknown: settings.firmware.unknown,
   });
+  const stratumCounters = stratumMetrics(metrics);
+  const limits = limitsOf(config.stratum.limits);
+  const { identity } = settings;
+  const v2 = createV2Parts({ addon, identity, limits, clock, log, metrics: stratumCounters });
   const stratum = createStratum({
     ports: stratumPorts(config),
     secureContext: () => certificate?.secureContext,
@@ -216,6 +221,7 @@ async function serve(
     shares,
     intake,
     sockets: addon,
+    v2: v2.parts,
     extranonces,
     firmware,
     recorder: sessionFile,
@@ -226,10 +232,10 @@ async function serve(
     staleGraceSeconds: config.stratum.staleGraceSeconds,
     staleGraceMaxSeconds: config.stratum.staleGraceMaxSeconds,
     resumeSeconds: config.stratum.resumeSeconds,
-    limits: limitsOf(config.stratum.limits),
+    limits,
     clock,
     log,
-    metrics: stratumMetrics(metrics),
+    metrics: stratumCounters,
     onMove: (worker, moved, socket) => {
       if (process.connected)
         process.send?.({ type: "move", worker, moved } satisfies FromWorker, socket, () => {});
@@ -326,6 +332,9 @@ async function serve(
       case "difficulties":
         for (const [key, difficulty] of message.learned) remembered.learn(key, difficulty);
         break;
+      case "v2-identity":
+        v2.renew(message.identity);
+        break;
       case "show":
         send({ type: "told", id: message.id, connections: stratum.show(message.text) });
         break;
@@ -352,7 +361,7 @@ async function serve(
   const { chain, pool } = config;
   const { versionMask, staleGraceSeconds, resumeSeconds } = config.stratum;
   const rules = { chain, address: pool.address, firmware, versionMask, staleGraceSeconds, resumeSeconds };
-  await warmUp({ ...rules, addon, clock, limits: limitsOf(config.stratum.limits), log });
+  await warmUp({ ...rules, addon, clock, limits, log });
   send({ type: "ready", committed: journal.committed });
   inbox.deliverTo(obey);
   const failure = await Promise.race([stop.value, failed.value]);
@@ -360,6 +369,7 @@ async function serve(
   // In order: nobody new, answers out, everything durable, then gone.
   clearInterval(ticking);
   await served.close();
+  await v2.close();
   difficulties.send();
   await sessionFile.flush();
   await journal.close();

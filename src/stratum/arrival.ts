@@ -1,9 +1,10 @@
 /**
  * A connection before it is known who comes and what is spoken.
  *
- *   PROXY header? ──► first byte ──► { … Stratum V1 ──────────────────────────► welcome
- *   (from those       ├──► 16 03  TLS ──handshake──► first byte ──► { … V1 ──► welcome
- *    who must)        ├──► GET …  HTTP: a short answer, closed
+ *   PROXY header? ──► first bytes ──► { … Stratum V1 ─────────────────────────► welcome
+ *   (from those       ├──► 64 bytes that are nothing else: V2's key ──────────► welcome
+ *    who must)        ├──► 16 03  TLS ──handshake──► first bytes ──► V1 or V2 ► welcome
+ *                     ├──► GET …  HTTP: a short answer, closed
  *                     └──► anything else: closed, once it is long enough to tell
  *
  * Whatever does not get that far in time is closed; nothing of it is kept but the bytes that do not tell yet.
@@ -15,8 +16,9 @@ import type { CloseReason } from "./metrics.ts";
 import { httpAnswer, speaks } from "./sniff.ts";
 import { disown, type SocketOwner, setOwner } from "./socket-owner.ts";
 
-/** A peer that is known: from whom it comes, and over what. */
+/** A peer that is known: from whom it comes, over what, and what it speaks. */
 export interface Arrived {
+  readonly protocol: "v1" | "v2";
   readonly socket: Socket;
   /** What `socket` runs over: itself, unless it is TLS. */
   readonly tcp: Socket;
@@ -141,7 +143,10 @@ export class Arrival implements SocketOwner {
       case "too-short-to-tell":
         return;
       case "stratum-v1":
-        this.#welcome();
+        this.#welcome("v1");
+        return;
+      case "stratum-v2":
+        this.#welcome("v2");
         return;
       case "tls":
         this.#startTls();
@@ -152,16 +157,15 @@ export class Arrival implements SocketOwner {
       case "proxy":
         this.close("proxy-header");
         return;
-      // Not served yet.
-      case "stratum-v2":
       case "unknown":
         this.close("not-stratum");
     }
   }
 
-  #welcome(): void {
+  #welcome(protocol: Arrived["protocol"]): void {
     this.#isOver = true;
     this.#reception.welcome(this, {
+      protocol,
       socket: this.#socket,
       tcp: this.#tcp,
       remote: this.#remote,

@@ -109,6 +109,11 @@ export class Channel {
     return this.#hasShares && this.#bounds.follows ? this.#wanted : undefined;
   }
 
+  /** The difficulty that it would have if the network's were no limit. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
   /** Round trips steer how often shares are asked for and how late they may come. */
   set roundTripMs(milliseconds: number) {
     this.#roundTripMs = milliseconds;

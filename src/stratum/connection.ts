@@ -54,6 +54,8 @@ export abstract class Connection implements SocketOwner, MessageReader, Waiting 
   readonly remote: string;
   /** Whether its first message of a turn need not wait for others: see turns.ts. */
   isTrusted = true;
+  /** Bytes that may wait for its client beside those that may for any. */
+  allowance = 0;
   readonly #socket: Socket;
   /** The TCP socket; another one than `#socket` under TLS. */
   readonly #tcp: Socket;
@@ -153,7 +155,7 @@ export abstract class Connection implements SocketOwner, MessageReader, Waiting 
   /** Whether `bytes` more would exceed what may wait for this client. */
   isBehind(bytes: number): boolean {
     const queued = this.#socket.writableLength;
-    return queued > 0 && queued + bytes > this.#limits.queuedBytes;
+    return queued > 0 && queued + bytes > this.#limits.queuedBytes + this.allowance;
   }
 
   pauseReading(reason: PauseReason): void {
@@ -341,6 +343,7 @@ export abstract class Connection implements SocketOwner, MessageReader, Waiting 
   }
 
   #checkBacklog(): void {
-    if (this.#socket.writableLength > this.#limits.queuedBytes) this.close("slow-reader");
+    const most = this.#limits.queuedBytes + this.allowance;
+    if (this.#socket.writableLength > most) this.close("slow-reader");
   }
 }

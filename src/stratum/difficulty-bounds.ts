@@ -18,6 +18,10 @@ export interface Wishes {
   suggested?: number | undefined;
   /** What mining.configure answered as the difficulty in force, before anything was assigned. */
   told?: number | undefined;
+  /** By V2's nominal_hash_rate: to begin with. Targets are told whole there, so this is no power of two. */
+  nominal?: number | undefined;
+  /** By V2's max_target: nothing easier; exactly this. */
+  easiest?: number | undefined;
 }
 
 export type DifficultyTraits = Pick<
@@ -43,16 +47,17 @@ export function boundsOf(
   profile: DifficultyTraits,
   wishes: Wishes,
 ): DifficultyBounds {
-  const { fixed, start, minimum, suggested, told } = wishes;
+  const { fixed, start, minimum, suggested, told, nominal, easiest } = wishes;
   const asked = fixed ?? start ?? suggested;
   // Some devices keep what they were told at first, whatever comes: above it all their shares would be refused.
   const max = profile.followsRaises ? port.max : Math.min(port.max, Math.max(told ?? port.max, port.min));
-  const floor = floorOf(port, profile, asked ?? minimum);
-  const min =
+  const floor = floorOf(port, profile, asked ?? minimum ?? nominal);
+  const usualMin =
     minimum === undefined ? clamp(floor, port.min, max) : stepUp(minimum, Math.max(floor, port.min), max);
+  const min = clamp(easiest ?? usualMin, usualMin, max);
   const usual = wholeFrom1(port.vardiff ? (profile.difficultyStart ?? port.start) : port.start, profile);
   return {
-    start: asked === undefined ? clamp(usual, min, max) : stepUp(asked, min, max),
+    start: asked === undefined ? clamp(nominal ?? usual, min, max) : stepUp(asked, min, max),
     min,
     max,
     follows: port.vardiff && fixed === undefined,

@@ -22,10 +22,23 @@ export function networkDifficulty(networkTarget: Target): number {
   return difficulty;
 }
 
+/** The lowest difficulty whose target is not above this one: what a client that names its easiest target asks for. */
+export function difficultyWithin(easiest: Target): number {
+  let difficulty = difficultyOf(easiest);
+  // The quotient was rounded, perhaps downwards; one or two steps undo that.
+  while (targetFromDifficulty(difficulty).value > easiest.value) difficulty = neighbour(difficulty, 1n);
+  return difficulty;
+}
+
 function nextBelow(value: number): number {
+  return neighbour(value, -1n);
+}
+
+/** Of a positive double, so many steps up or down. */
+function neighbour(value: number, steps: bigint): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
-  view.setBigUint64(0, view.getBigUint64(0) - 1n);
+  view.setBigUint64(0, view.getBigUint64(0) + steps);
   return view.getFloat64(0);
 }
 

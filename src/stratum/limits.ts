@@ -33,6 +33,8 @@ export interface StratumLimits {
   readonly workersPerConnection: number;
   /** Open channels of a connection that speaks Stratum V2. */
   readonly channelsPerConnection: number;
+  /** The same of one IPv4 address or one IPv6 /64 network, of this process. */
+  readonly channelsPerAddress: number;
   /** Authorized names of all connections of this process. */
   readonly workers: number;
   /** Lines in a row that make no sense before the connection is closed. */
@@ -75,6 +77,7 @@ export const defaultLimits: StratumLimits = {
   writeSeconds: 30,
   workersPerConnection: 5000,
   channelsPerConnection: 1000,
+  channelsPerAddress: 20_000,
   workers: 262_144,
   malformedLines: 10,
   requestsPerSecond: 500,

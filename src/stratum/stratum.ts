@@ -13,7 +13,7 @@ import { Arrival, type Arrived, type Reception } from "./arrival.ts";
 import { type BanNotice, Bans } from "./bans.ts";
 import { Broadcaster } from "./broadcast.ts";
 import type { ChannelState } from "./channel.ts";
-import type { Counts } from "./context.ts";
+import type { Counts, StratumContext } from "./context.ts";
 import { connectionsPossible } from "./descriptor-limit.ts";
 import { DifficultyTable } from "./difficulty.ts";
 import { Discipline } from "./discipline.ts";
@@ -40,6 +40,13 @@ import { TooEasyReport } from "./too-easy-report.ts";
 import { Turns } from "./turns.ts";
 import type { SessionContext } from "./v1/context.ts";
 import { Session, type SessionDraft } from "./v1/session.ts";
+import { AcknowledgementTimer } from "./v2/acknowledge.ts";
+import { ChannelQuota } from "./v2/channel-quota.ts";
+import type { FrameSessionContext, V2Parts } from "./v2/context.ts";
+import { FrameConnection } from "./v2/frame-connection.ts";
+import { JobFrames } from "./v2/job-frames.ts";
+import { FrameSession } from "./v2/session.ts";
+import { versionMaskOf } from "./v2/version-mask.ts";
 import { WorkHistory } from "./work-history.ts";
 import { WorkTexts } from "./work-texts.ts";
 
@@ -61,6 +68,7 @@ export interface StratumOptions {
   /** Judges usual submissions in native code, straight from the bytes; undefined: every line takes the long way. */
   readonly intake: NativeIntake | undefined;
   readonly sockets: NativeSockets | undefined;
+  readonly v2: V2Parts;
   readonly extranonces: Extranonces;
   readonly firmware: MatchFirmware;
   readonly recorder: SessionRecorder;
@@ -151,22 +159,37 @@ export function createStratum(options: StratumOptions): Stratum {
   const bans = new Bans(limits.banSeconds * 1000);
   const discipline = new Discipline({ limits, bans, clock, log, metrics, onBan: options.onBan });
   const tooEasy = new TooEasyReport(clock, log);
-  const context: SessionContext = {
+  const shared: StratumContext = {
     ...options,
     counts,
     addresses: new AddressBook(options.chain),
     extranonces,
+    difficulties: new DifficultyTable(),
+    staleGraceMs: options.staleGraceSeconds * 1000,
+    staleGraceMaxMs: options.staleGraceMaxSeconds * 1000,
+    discipline,
+    allTooEasy: (session) => tooEasy.report(session),
+  };
+  const context: SessionContext = {
+    ...options,
+    ...shared,
     fanOut,
     kept,
     newSessionId: () => newSessionId(options.workerNumber),
     moveTo: (worker, port, socket, unread, draft) =>
       options.onMove(worker, { port: ports.indexOf(port), unread, draft }, socket),
-    difficulties: new DifficultyTable(),
     texts: new WorkTexts(),
-    staleGraceMs: options.staleGraceSeconds * 1000,
-    staleGraceMaxMs: options.staleGraceMaxSeconds * 1000,
-    discipline,
-    allTooEasy: (session) => tooEasy.report(session),
+  };
+  const channelCounts = { standard: 0, extended: 0 };
+  const versionMask = versionMaskOf(options.versionMask);
+  const frameContext: FrameSessionContext = {
+    ...shared,
+    v2: options.v2,
+    versionMask,
+    jobFrames: new JobFrames(versionMask !== 0),
+    acknowledgements: new AcknowledgementTimer(clock),
+    channelQuota: new ChannelQuota(limits, counts),
+    channelCounts,
   };
   const admission = new Admission(
     { ...limits, connections: limits.connections ?? connectionsPossible() },
@@ -222,13 +245,36 @@ export function createStratum(options: StratumOptions): Stratum {
     };
   }
 
-  function welcome(port: Port, arrival: Arrival, { socket, tcp, remote, firstBytes }: Arrived): void {
+  function welcome(port: Port, arrival: Arrival, arrived: Arrived): void {
     arrivals.delete(arrival);
+    const { protocol, firstBytes } = arrived;
+    if (protocol === "v1") beginV1(port, arrival, arrived, firstBytes);
+    else beginV2(port, arrival, arrived, firstBytes);
+  }
+
+  function beginV1(
+    port: Port,
+    { arrivedMs }: Arrival,
+    { socket, tcp, remote }: Arrived,
+    first: Buffer,
+  ): void {
     const connection = new LineConnection(socket, remote, flusher, turns, limits, tcp);
-    const guest = admission.guestOf(remote);
-    const session = new Session(context, connection, port, guest, arrival.arrivedMs, leave);
+    const session = new Session(context, connection, port, admission.guestOf(remote), arrivedMs, leave);
     sessions.add(session);
-    connection.start(session, firstBytes);
+    connection.start(session, first);
+  }
+
+  function beginV2(
+    port: Port,
+    { arrivedMs }: Arrival,
+    { socket, tcp, remote }: Arrived,
+    first: Buffer,
+  ): void {
+    const connection = new FrameConnection(socket, remote, flusher, turns, limits, tcp);
+    const guest = admission.guestOf(remote);
+    const session = new FrameSession(frameContext, connection, port, guest, arrivedMs, leave);
+    sessions.add(session);
+    connection.start(session, first);
   }
 
   /** Its miner was here before the pool's restart; other processes may serve already, this one in a moment. */
@@ -327,6 +373,7 @@ export function createStratum(options: StratumOptions): Stratum {
     kept.sweep();
     extranonces.sweep();
     metrics.subscribed(counts.subscribed);
+    metrics.channels(channelCounts.standard, channelCounts.extended);
     if (drain?.step(nowMs)) drain = undefined;
     if (isSweeping) return;
     isSweeping = true;

@@ -16,6 +16,7 @@ import { until, within } from "./deadline.ts";
 import { anUnknownFirmware } from "./firmware.ts";
 import { noRecorder } from "./no-recorder.ts";
 import { silentLog } from "./silent-log.ts";
+import { v2Parts } from "./v2-parts.ts";
 
 /** An address of the regtest chain. */
 export const anAddress = "bcrt1qqurswpc8qurswpc8qurswpc8qurswpc8dxm0gk";
@@ -179,6 +180,7 @@ export async function aStratum(changes: StratumChanges = {}): Promise<StratumUnd
     workerNumber: 1,
     intake: undefined,
     sockets: undefined,
+    v2: v2Parts,
     firmware: createFirmwareTable({ profiles: firmware ?? [], unknown: anUnknownFirmware }),
     recorder: noRecorder,
     remembered: new RememberedDifficulties(100),

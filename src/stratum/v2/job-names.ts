@@ -1,5 +1,11 @@
 import type { JobId } from "../../protocol/v1/job-id.ts";
 
+/** A job as it was sent. */
+export interface SentJob extends JobId {
+  /** The lowest ntime that was told with it, seconds. */
+  readonly minNtime: number;
+}
+
 /** Jobs that one connection can still name: more than are live, unless difficulties change all the time. */
 const mostNames = 4_096;
 
@@ -9,25 +15,26 @@ const mostNames = 4_096;
  * channel was sent that job is the channel's to know.
  */
 export class JobNames {
-  #jobs: JobId[] = [];
+  #jobs: SentJob[] = [];
   /** Names before those of `#jobs`, which are forgotten. */
   #forgotten = 0;
 
   /** @param job not older than the newest that was named here. @returns a U32. */
-  nameOf(job: JobId): number {
+  nameOf(job: SentJob): number {
     // Channels are sent the newest job, and perhaps some variants of it, one after the other.
     for (let index = this.#jobs.length - 1; index >= 0; index--) {
       const known = this.#jobs[index]!;
       if (known.number !== job.number) break;
-      if (known.variant === job.variant) return this.#forgotten + index + 1;
+      if (known.variant === job.variant && known.minNtime === job.minNtime)
+        return this.#forgotten + index + 1;
     }
-    this.#jobs.push({ number: job.number, variant: job.variant });
+    this.#jobs.push({ number: job.number, variant: job.variant, minNtime: job.minNtime });
     if (this.#jobs.length > mostNames) this.#forget(mostNames / 4);
     return this.#forgotten + this.#jobs.length;
   }
 
   /** @returns undefined for a name that was never given, or is forgotten. */
-  jobOf(name: number): JobId | undefined {
+  jobOf(name: number): SentJob | undefined {
     return this.#jobs[name - this.#forgotten - 1];
   }
 

@@ -30,6 +30,7 @@ import { MemoryJournal, memoryEpoch } from "../memory-journal.ts";
 import { noRecorder } from "../no-recorder.ts";
 import { silentLog } from "../silent-log.ts";
 import { hardBits, RecordedMetrics } from "../stratum.ts";
+import { refusesV2 } from "../v2-parts.ts";
 import { numberOf } from "./pattern.ts";
 
 /** Every setting of a dialogue's first lines with what holds without it. */
@@ -150,6 +151,7 @@ export async function aConformancePool({
     shares,
     intake: intake ? nativeIntake : undefined,
     sockets: addon,
+    v2: refusesV2,
     extranonces: { take: () => nextExtranonce1++, release: () => {} },
     firmware: await shippedFirmware(),
     recorder: noRecorder,
