@@ -19,10 +19,13 @@ afterEach(async () => {
 });
 
 /** A port that has the job 10, and is closed when the test is over. */
-export async function aServingPool(changes: StratumChanges = {}): Promise<StratumUnderTest> {
+export async function aServingPool(
+  changes: StratumChanges = {},
+  job = aJob({ number: 10, bits: hardBits }),
+): Promise<StratumUnderTest> {
   const pool = await aStratum(changes);
   opened.push(pool);
-  pool.broadcast(aJob({ number: 10, bits: hardBits }));
+  pool.broadcast(job);
   return pool;
 }
 
@@ -59,7 +62,7 @@ export function submitParams(
 }
 
 /** Ends a client's connection and waits until the pool has noticed. */
-export async function leave(pool: StratumUnderTest, client: RawClient): Promise<void> {
+export async function leave(pool: StratumUnderTest, client: Pick<RawClient, "socket">): Promise<void> {
   const { connections } = pool.stratum.counts;
   client.socket.resetAndDestroy();
   await soon("the end", () => pool.stratum.counts.connections < connections);
