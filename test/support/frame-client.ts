@@ -89,9 +89,13 @@ export class FrameClient {
     return client;
   }
 
-  async secure(authorityKey?: Uint8Array): Promise<void> {
+  /** @param send the key goes out by it. */
+  async secure(
+    authorityKey?: Uint8Array,
+    send: (key: Uint8Array) => unknown = (key) => this.socket.write(key),
+  ): Promise<void> {
     const ephemeral = createEllswiftKey((length) => random.bytes(length));
-    this.socket.write(ephemeral.ellswift);
+    await send(ephemeral.ellswift);
     await this.#until(() => this.#before.length >= act2Bytes, "act 2");
     const keys = finish(this.#before.subarray(0, act2Bytes), ephemeral, authorityKey, nowSeconds);
     if (keys instanceof HandshakeFailure) throw new Error(keys.sentence);
