@@ -1,11 +1,12 @@
 /**
  * From a template to a job that miners may have: its transactions on disk first, so that whoever solves it can complete
- * the block; then the job; then, beside it, the proof of its shape by a node.
+ * the block; then the job; then, beside it, the proof by a node of each shape that the job is handed out in.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { describeError, PoolError } from "../errors.ts";
 import type { JobFeed } from "../jobs/feed.ts";
 import type { JobData } from "../jobs/job.ts";
+import { wideJob } from "../jobs/wide-job.ts";
 import type { Logger } from "../log/index.ts";
 import type { Template } from "../template/template.ts";
 import { type ProposalVerdict, proposeJob } from "./proposals.ts";
@@ -25,6 +26,8 @@ export interface TemplateFlowOptions {
   /** Something changed that `reasons` depends on. */
   readonly onChange: () => void;
 }
+
+type Shape = readonly [name: string, job: JobData];
 
 export class TemplateFlow {
   readonly #options: TemplateFlowOptions;
@@ -74,22 +77,36 @@ export class TemplateFlow {
   }
 
   async #propose(job: JobData, template: Template): Promise<void> {
-    const { propose, soloProbe } = this.#options;
+    const { propose, proposalDelayMs = 0 } = this.#options;
     const known = `${job.tipNumber} ${job.kind}`;
     if (known === this.#proposed) return;
     this.#proposed = known;
     const { data } = template.transactions;
     // A megabyte of hex can wait until the miners have their job; a shape that was never judged cannot.
-    if (this.#refused.has(job.kind)) await pause(this.#options.proposalDelayMs ?? 0);
+    if (this.#refused.has(job.kind)) await pause(proposalDelayMs);
     try {
-      this.#judge(job, job.kind, await proposeJob(job, data, propose));
-      if (soloProbe !== undefined)
-        this.#judge(job, `${job.kind} solo`, await proposeJob(soloProbe(job), data, propose));
+      for (const [shape, shaped] of this.#shapesOf(job))
+        this.#judge(job, shape, await proposeJob(shaped, data, propose));
     } catch (error) {
       // No answer is no verdict: the next template is shown instead.
       this.#proposed = undefined;
       this.#options.log.warn({ event: "proposal-unanswered", job: job.number }, describeError(error));
     }
+  }
+
+  /** All that miners are handed out of a job, by the names of its shapes; the usual one first. */
+  #shapesOf(job: JobData): readonly Shape[] {
+    const { soloProbe } = this.#options;
+    const usual: readonly Shape[] = [
+      [job.kind, job],
+      ...(soloProbe === undefined ? [] : [[`${job.kind} solo`, soloProbe(job)] as const]),
+    ];
+    const wide = usual.flatMap(([shape, data]): readonly Shape[] => {
+      const widened = wideJob(data);
+      // Without room in the coinbase's script nobody is given one.
+      return widened === undefined ? [] : [[`${shape} wide`, widened]];
+    });
+    return [...usual, ...wide];
   }
 
   #judge(job: JobData, shape: string, verdict: ProposalVerdict): void {

@@ -157,6 +157,12 @@ describe("a solo port beside a PPLNS port, where every share is a block", () => 
     return client;
   }
 
+  test("the node is shown the pool's job and the solo one, each with short and long extranonces, and takes all", async () => {
+    const answered = (result: string) => pool.metric("penstock_template_proposals_total", { result });
+    await until(async () => (await answered("accepted")) >= 4, { timeoutMs: 10_000, what: "four answers" });
+    expect(await answered("refused")).toBe(0);
+  });
+
   test("work comes with the authorization, a new tip before that brings none", async () => {
     const client = await V1Client.connect(soloPort);
     opened.push(client);

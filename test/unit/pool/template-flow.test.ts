@@ -11,7 +11,9 @@ import { silentLog } from "../../support/silent-log.ts";
 
 const script = Buffer.from(`0014${"99".repeat(20)}`, "hex");
 const split = [{ script, millionths: "rest" as const }];
-type Shape = "pplns" | "solo";
+type Shape = "pplns" | "solo" | "pplns wide" | "solo wide";
+/** What opens the push of salt, extranonce1 and 16 bytes of extranonce2, the last of a wide coinbase's script. */
+const widePush = 0x19;
 
 /** A flow whose node answers by the block's shape. */
 function aFlow({ solo = true, answers = {} as Partial<Record<Shape, unknown>> } = {}) {
@@ -31,7 +33,8 @@ function aFlow({ solo = true, answers = {} as Partial<Record<Shape, unknown>> } 
     writeTransactions: () => {},
     propose: async (hex) => {
       const { coinbase } = readBlock(Buffer.from(hex, "hex"));
-      const shape = coinbase.sequence === soloSequence ? "solo" : "pplns";
+      const scheme = coinbase.sequence === soloSequence ? "solo" : "pplns";
+      const shape: Shape = coinbase.script.at(-1 - widePush) === widePush ? `${scheme} wide` : scheme;
       shown.push(shape);
       return answers[shape] === undefined ? null : answers[shape];
     },
@@ -44,35 +47,47 @@ function aFlow({ solo = true, answers = {} as Partial<Record<Shape, unknown>> } 
   return { flow, shown, verdicts, answers };
 }
 
-test("where miners may work solo the node is shown that shape, too, once for each tip and kind", async () => {
+test("a node is shown every shape that miners are handed out, once for each tip and kind", async () => {
   const { flow, shown, verdicts } = aFlow();
   await flow.take(aTemplate({ kind: "first" }));
   await flow.take(aTemplate({ kind: "full" }));
   await flow.take(aTemplate({ kind: "full" }));
-  expect(shown).toEqual(["pplns", "solo", "pplns", "solo"]);
-  expect(verdicts).toEqual(["valid", "valid", "valid", "valid"]);
+  const all: Shape[] = ["pplns", "solo", "pplns wide", "solo wide"];
+  expect(shown).toEqual([...all, ...all]);
+  expect(verdicts).toEqual(Array(8).fill("valid"));
   expect(flow.reasons).toEqual([]);
 });
 
-test("where nobody may, it is not", async () => {
+test("where nobody may work solo, it is not shown solo shapes", async () => {
   const { flow, shown } = aFlow({ solo: false });
   await flow.take(aTemplate());
-  expect(shown).toEqual(["pplns"]);
+  expect(shown).toEqual(["pplns", "pplns wide"]);
 });
 
-test("a node that refuses the solo shape alone stops the pool, until it takes it on another tip", async () => {
-  const { flow, answers } = aFlow({ answers: { solo: "bad-cb-amount" } });
-  await flow.take(aTemplate());
-  expect(flow.reasons).toEqual(["the node refuses our blocks (bad-cb-amount)"]);
-  delete answers.solo;
-  await flow.take(aTemplate({ previousHash: new Uint8Array(32).fill(2) }));
-  expect(flow.reasons).toEqual([]);
-});
+test.each(["solo", "pplns wide", "solo wide"] as const)(
+  "a node that refuses the shape %s alone stops the pool, until it takes it on another tip",
+  async (shape) => {
+    const { flow, answers } = aFlow({ answers: { [shape]: "bad-cb-amount" } });
+    await flow.take(aTemplate());
+    expect(flow.reasons).toEqual(["the node refuses our blocks (bad-cb-amount)"]);
+    delete answers[shape];
+    await flow.take(aTemplate({ previousHash: new Uint8Array(32).fill(2) }));
+    expect(flow.reasons).toEqual([]);
+  },
+);
 
 test("a solo shape that the node says nothing about is shown again with the next template", async () => {
   const { flow, shown, answers } = aFlow({ answers: { solo: "inconclusive-not-best-prevblk" } });
   await flow.take(aTemplate());
   delete answers.solo;
   await flow.take(aTemplate());
-  expect(shown).toEqual(["pplns", "solo", "pplns", "solo"]);
+  const all: Shape[] = ["pplns", "solo", "pplns wide", "solo wide"];
+  expect(shown).toEqual([...all, ...all]);
+});
+
+test("where a coinbase has no room for the wide form, which nobody gets then, it is not shown", async () => {
+  const { flow, shown } = aFlow();
+  await flow.take(aTemplate({ coinbaseAux: Buffer.alloc(75) }));
+  expect(shown).toEqual(["pplns", "solo"]);
+  expect(flow.reasons).toEqual([]);
 });
