@@ -1,8 +1,11 @@
 // Runs the core under the sanitizers, on its own: test/unit/native/sanitizers.test.ts builds and starts it. Inputs lie in
 // heap blocks of exactly their size, so that one byte too many is seen. Values are compared with plain code or with the
 // portable kernel; known answers and the rules of judging are tested from JavaScript.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <numeric>
 #include <random>
 #include <set>
 #include <vector>
@@ -10,6 +13,7 @@
 #include "aead.h"
 #include "cpu.h"
 #include "crc32c.h"
+#include "frame_transport.h"
 #include "judge.h"
 #include "merkle.h"
 #include "scan.h"
@@ -368,10 +372,58 @@ void TestShareRows(Random& random) {
   CHECK(surveyed > 10'000);
 }
 
-// This program is linked with no OpenSSL, as if Node exported none.
-void TestNoAead() { CHECK(CreateAead() == nullptr); }
+/// The library's own writes are seen by no sanitizer: so what lies behind the room for `length` bytes must stay as it
+/// was.
+class Fenced {
+ public:
+  explicit Fenced(std::size_t length) : length_(length), bytes_(length + kFence, kMark) {}
 
-int Run() {
+  std::span<std::uint8_t> all() { return bytes_; }
+  std::span<std::uint8_t> room() { return all().first(length_); }
+  bool isSound() { return std::ranges::count(all().subspan(length_), kMark) == kFence; }
+
+ private:
+  static constexpr std::ptrdiff_t kFence = 64;
+  static constexpr std::uint8_t kMark = 0xa5;
+  std::size_t length_;
+  std::vector<std::uint8_t> bytes_;
+};
+
+/// Parts of every length up to some hundred bytes and the longest, of two keys by turns; then under another number, and
+/// with one bit changed.
+void TestAead(Aead& aead, Random& random) {
+  const std::array<AeadKey, 2> keys = {random.Fixed<32>(), random.Fixed<32>()};
+  std::vector<std::size_t> lengths(300);
+  std::iota(lengths.begin(), lengths.end(), 0);
+  lengths.push_back(kMaxBlock);
+  for (const std::size_t length : lengths) {
+    const AeadKey& key = keys[length % 3 == 0 ? 1 : 0];
+    const std::uint64_t counter = random.Word();
+    const auto plain = random.Make(length);
+    Fenced written(length + kMacLength);
+    CHECK(aead.Seal(key, counter, plain, written.all()));
+    CHECK(written.isSound());
+    // Its memory ends where it ends.
+    std::vector<std::uint8_t> sealed(written.room().begin(), written.room().end());
+    Fenced opened(length);
+    CHECK(aead.Open(key, counter, sealed, opened.all()));
+    CHECK(std::ranges::equal(opened.room(), plain));
+    CHECK(!aead.Open(key, counter + 1, sealed, opened.all()));
+    sealed[random.Between(0, sealed.size() - 1)] ^= 1 << random.Between(0, 7);
+    CHECK(!aead.Open(key, counter, sealed, opened.all()));
+    CHECK(opened.isSound());
+  }
+}
+
+// This program is linked with no OpenSSL, as if Node exported none: it has a cipher only where a library is put before
+// it.
+void TestAead(bool isExpected, Random& random) {
+  const auto aead = CreateAead();
+  CHECK((aead != nullptr) == isExpected);
+  if (aead != nullptr) TestAead(*aead, random);
+}
+
+int Run(bool isAeadExpected) {
   Random random;
   for (const Sha256Kernel* kernel : UsableKernels()) {
     CHECK(FindKernel(kernel->name) == kernel);
@@ -394,11 +446,14 @@ int Run() {
   TestShareRows(random);
   TestSeenWindow({random.Word(), random.Word()}, random);
   TestSeenWindow({0, 0}, random);  // the worst seed: half of these hashes have one place
-  TestNoAead();
+  TestAead(isAeadExpected, random);
   return 0;
 }
 
 }  // namespace
 }  // namespace penstock
 
-int main() { return penstock::Run(); }
+/// @param arguments `aead` if a library with a cipher was put before this program.
+int main(int count, char** arguments) {
+  return penstock::Run(count > 1 && std::strcmp(arguments[1], "aead") == 0);
+}
