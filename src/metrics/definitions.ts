@@ -430,7 +430,7 @@ const stratumV2 = {
     name: "penstock_stratum_v2_channel_opens_total",
     help: "Answers to requests for a channel: its kind, or the error code.",
     action:
-      "unknown-user: a farm mines to a wrong address; channel-capacity-exhausted: a proxy needs more than stratum.limits.channelsPerConnection; max-target-out-of-range or invalid-nominal-hashrate: a broken device or proxy, or stratum.difficulty.min is too high for it.",
+      "unknown-user: a farm mines to a wrong address; channel-capacity-exhausted: a proxy needs more than stratum.limits.channelsPerConnection, or its address than channelsPerAddress; max-target-out-of-range or invalid-nominal-hashrate: a broken device or proxy, or stratum.difficulty.min is too high for it.",
     labels: { result: channelOpenResults },
   }),
   channelUpdates: counter({
