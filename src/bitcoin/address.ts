@@ -1,6 +1,7 @@
 /** Addresses: whose chain they belong to, and the output script that pays them. */
-import * as secp256k1 from "tiny-secp256k1";
+
 import { address as codec, initEccLib, networks, payments } from "bitcoinjs-lib";
+import * as secp256k1 from "tiny-secp256k1";
 
 // Taproot addresses hold a point; without the curve bitcoinjs-lib cannot tell whether anyone could spend it.
 initEccLib(secp256k1);

@@ -3,7 +3,7 @@
  * begin; else a job that is active at once. A target is told before the first job that has it; jobs from before keep
  * theirs (5.3.21).
  */
-import { extranonce1Length, extranonce2Length } from "../../jobs/job.ts";
+import { coinbaseLength, extranonce1Length, extranonce2Length } from "../../jobs/job.ts";
 import type { LiveJob } from "../../jobs/live-jobs.ts";
 import { setTarget } from "../../protocol/v2/channels.ts";
 import { u256OfTarget } from "../../protocol/v2/target.ts";
@@ -23,6 +23,17 @@ export function deliver(session: FrameSession, job: LiveJob): void {
   session.names.forgetBefore(session.context.jobs.oldestNumber);
   for (const group of session.channels.groups) deliverToGroup(session, group, job);
 }
+
+/** What a job takes on the wire, nearly: one message or one for each channel, and what is each channel's own. */
+export function deliveryBytes({ channels, port, standardJobsOnly }: FrameSession, { data }: LiveJob): number {
+  const extendedBytes = coinbaseLength(data) + data.merkleBranch.length * hashBytes + ownBytes;
+  const extended = port.scheme === "solo" ? channels.size : groupsAtMost;
+  return channels.size * ownBytes + (standardJobsOnly ? 0 : extended * extendedBytes);
+}
+
+/** A target, a standard job and a tip, sealed. */
+const ownBytes = 256;
+const groupsAtMost = 2;
 
 /**
  * Sends the current job, with the difficulty that is wanted, whether the channel has had it or not: then under another
@@ -108,8 +119,8 @@ function send(
   if (isFuture) connection.send(jobFrames.prevHash(work, channelId, jobName));
 }
 
+const hashBytes = 32;
 const extranonceBytes = extranonce1Length + extranonce2Length;
-const rootBytes = 32;
 
 /** Of many channels at once, in their order. */
 function* rootsOf(
@@ -120,7 +131,7 @@ function* rootsOf(
   const extranonces = Buffer.alloc(channels.length * extranonceBytes);
   for (const [index, { core }] of channels.entries())
     extranonces.writeUInt32BE(core.extranonce1, index * extranonceBytes);
-  const roots = Buffer.alloc(channels.length * rootBytes);
+  const roots = Buffer.alloc(channels.length * hashBytes);
   context.v2.jobRoots(work, extranonces, roots);
-  for (let at = 0; at < roots.length; at += rootBytes) yield roots.subarray(at, at + rootBytes);
+  for (let at = 0; at < roots.length; at += hashBytes) yield roots.subarray(at, at + hashBytes);
 }

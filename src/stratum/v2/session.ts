@@ -46,7 +46,7 @@ import { ChannelList } from "./channel-list.ts";
 import { closeChannel } from "./close-channel.ts";
 import type { FrameSessionContext } from "./context.ts";
 import { refuseCustomJob } from "./custom-job.ts";
-import { deliver, sendWork } from "./delivery.ts";
+import { deliver, deliveryBytes, sendWork } from "./delivery.ts";
 import type { FrameConnection } from "./frame-connection.ts";
 import { JobNames } from "./job-names.ts";
 import type { MiningChannel, MiningChannelOptions } from "./mining-channel.ts";
@@ -59,8 +59,6 @@ import { WorkerNames } from "./worker-names.ts";
 
 /** What may wait for a slow reader, for each channel: the work of a new tip, some times over. */
 const queuedBytesPerChannel = 1_024;
-/** What one delivery takes at most of a channel: target, job, tip. */
-const deliveryBytesPerChannel = 256;
 
 const noExtra = Buffer.alloc(0);
 
@@ -360,7 +358,7 @@ export class FrameSession implements StratumSession, ConnectionHandler {
 
   deliver(job: LiveJob): void {
     if (this.channels.size === 0 || !this.connection.isOpen) return;
-    this.#owesWork = this.connection.isBehind(this.channels.size * deliveryBytesPerChannel);
+    this.#owesWork = this.connection.isBehind(deliveryBytes(this, job));
     if (!this.#owesWork) deliver(this, job);
   }
 
