@@ -3,7 +3,7 @@ import type { Miner } from "../remembered-difficulties.ts";
 
 /**
  * Names of workers as they come with shares (extension 0x0002), made the same as those of user names: harmless
- * characters only. `ADDRESS.worker` means the worker where it is the channel's own address; nobody is paid by it.
+ * characters only. Whose account is paid they do not say.
  */
 export class WorkerNames {
   readonly #most: number;
@@ -14,13 +14,9 @@ export class WorkerNames {
     this.#most = most;
   }
 
-  workerOf(identity: string, { account, worker }: Miner): string {
-    const { length } = account;
-    const isOwn = identity.startsWith(account) && (identity.length === length || identity[length] === ".");
-    // What follows an address is cleaned as in a user name.
-    const name = splitUserName(isOwn ? identity : `.${identity}`).worker;
-    if (name === "") return worker;
-    if (this.#names.has(name)) return name;
+  workerOf(identity: string, { worker }: Miner): string {
+    const name = splitUserName(`.${identity}`).worker;
+    if (name === "" || this.#names.has(name)) return name || worker;
     if (this.#names.size >= this.#most) return worker;
     this.#names.add(name);
     return name;
