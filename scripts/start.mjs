@@ -17,7 +17,7 @@ import {
 import { writeConfig } from "./lib/demo/config.mjs";
 import { demoAddresses, startNode, untilNodeAnswers } from "./lib/demo/node.mjs";
 import { checkPort } from "./lib/demo/ports.mjs";
-import { readBalances, readCounters, statusLine } from "./lib/demo/status.mjs";
+import { readAuthorityKey, readBalances, readCounters, statusLine } from "./lib/demo/status.mjs";
 import { SetupFailure } from "./lib/failure.mjs";
 import { projectDir } from "./lib/paths.mjs";
 import { runCommand, setUp } from "./lib/setup.mjs";
@@ -92,7 +92,8 @@ async function runDemo(demo, bitcoin, stop) {
   await start(demo, "pool", [process.execPath, program, "serve", "--config", configFile]);
   await untilReady(demo, stop);
   if (options.threads > 0) await startMiner(demo, addresses.miner);
-  showWhereToLook(demo, bitcoin, addresses);
+  const authorityKey = await readAuthorityKey(program, configFile);
+  showWhereToLook(demo, bitcoin, { ...addresses, authorityKey });
   await Promise.race([showStatus(demo, stop), ...Object.values(children).map(endedByItself)]);
 }
 
@@ -264,7 +265,7 @@ Penstock is running: a private signet, one node, one pool${options.threads > 0 ?
 
   Point a miner at     ${miningUrls(options.host, options.port).join("  or  ")}
                        user ADDRESS.worker, any password; ADDRESS is of this signet, for example
-                       ${addresses.miner}.mine${soloLines(options)}
+                       ${addresses.miner}.mine${soloLines(options)}${v2Lines(options, addresses.authorityKey)}
   Or a CPU             npx penstock miner --url stratum+tcp://127.0.0.1:${options.port} --user ${addresses.miner}.cpu
   Point a browser at   http://127.0.0.1:${options.http}/metrics  (also /readyz, /livez)
 
@@ -286,12 +287,18 @@ function soloLines({ host, solo }) {
                        a block pays ADDRESS in its coinbase, less the pool's fee`;
 }
 
-function miningUrls(host, port) {
-  if (host !== "0.0.0.0" && host !== "::") return [`stratum+tcp://${host}:${port}`];
+function v2Lines({ host, port }, authorityKey) {
+  if (authorityKey === undefined) return "";
+  const urls = miningUrls(host, port, "stratum2").map((url) => `${url}/${authorityKey}`);
+  return `\n  With Stratum V2      ${urls.join("\n                       ")}`;
+}
+
+function miningUrls(host, port, protocol = "stratum") {
+  if (host !== "0.0.0.0" && host !== "::") return [`${protocol}+tcp://${host}:${port}`];
   const lan = Object.values(networkInterfaces())
     .flat()
     .find(({ family, internal }) => family === "IPv4" && !internal);
-  return ["127.0.0.1", lan?.address].filter(Boolean).map((address) => `stratum+tcp://${address}:${port}`);
+  return ["127.0.0.1", lan?.address].filter(Boolean).map((address) => `${protocol}+tcp://${address}:${port}`);
 }
 
 async function showStatus(demo, stop) {

@@ -453,7 +453,7 @@ function tellAuthorityKey(
     log.warn({ event: "authority-key-open", file }, "other users may read the authority key: chmod 600");
   log.info(
     { event: "authority-key", publicKey: publicText },
-    "by this key Stratum V2 miners will know the pool; V2 is not served yet",
+    "Stratum V2 miners connect to stratum2+tcp://HOST:PORT/ and this key",
   );
 }
 

@@ -43,6 +43,12 @@ export async function readBalances(program, configFile) {
   return stdout.trimEnd().split("\n");
 }
 
+/** By which Stratum V2 miners know the pool; undefined if it cannot be told. */
+export async function readAuthorityKey(program, configFile) {
+  const { code, stdout } = await capture(process.execPath, [program, "v2", "key", "--config", configFile]);
+  return code === 0 ? stdout.trim() : undefined;
+}
+
 /** One line of what happened since the last one. */
 export function statusLine(now, before, seconds) {
   const hashrate = before ? (now.work - before.work) / seconds : 0;

@@ -173,7 +173,7 @@ test.each([
   ["TLS without a certificate here", Buffer.from("1603010200010001fc0303", "hex"), "tls-not-offered"],
   ["SSH", "SSH-2.0-OpenSSH_9.2\r\n", "not-stratum"],
   ["a JSON array", "[1, 2, 3, 4, 5, 6]\n", "not-stratum"],
-  ["zeros", Buffer.alloc(100), "not-stratum"],
+  ["more than a V2 key at once", Buffer.alloc(100), "garbage"],
   ["empty lines only", "\n".repeat(100), "not-stratum"],
 ])("%s is closed without a word", async (_, bytes, reason) => {
   const pool = await aPool();
