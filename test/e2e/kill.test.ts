@@ -6,13 +6,27 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { until } from "../support/deadline.ts";
 import { expectExactlyOnce } from "../support/exactly-once.ts";
-import { startMiners, type TestMiners } from "../support/miners.ts";
+import { type MinersOptions, startMiners, type TestMiners } from "../support/miners.ts";
 import { startPool, type TestPool } from "../support/pool.ts";
+import type { V2ClientOptions } from "../support/v2-client.ts";
 
 /** Each has to come back under load; PENSTOCK_KILLS makes a long campaign of it. */
 const kills = Number(process.env["PENSTOCK_KILLS"] ?? 20);
 const sharesPerSecond = 600;
+/** PENSTOCK_KILL_PROTOCOLS: v1, v2, or both if left out. */
+const protocols = protocolsOf(process.env["PENSTOCK_KILL_PROTOCOLS"]);
 const victims = ["worker", "primary", "everything"] as const;
+
+function protocolsOf(wanted = "v1,v2"): NonNullable<MinersOptions["protocols"]> {
+  const v2: V2ClientOptions[] = [
+    { kind: "extended" },
+    { kind: "standard", flags: 1 },
+    { kind: "extended", minExtranonceSize: 16 },
+    { kind: "standard", channels: 3 },
+  ];
+  if (wanted === "v1") return ["v1"];
+  return wanted === "v2" ? v2 : v2.flatMap((one) => ["v1" as const, one]);
+}
 
 let node: Bitcoind;
 let pool: TestPool;
@@ -35,6 +49,7 @@ beforeAll(async () => {
       ),
     ),
     connections: 24,
+    protocols,
     sharesPerSecond,
   });
 });

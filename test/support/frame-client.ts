@@ -23,8 +23,6 @@ export interface Received {
 const random = randomSource(17);
 const transports = createTransports({ addon: loadAddon(), longPayload: 2 ** 24 - 1 });
 const patienceMs = 10_000;
-/** Any certificate of a test is valid then. */
-const nowSeconds = 1_800_000_000;
 
 export const usualSetup = {
   protocol: 0,
@@ -43,6 +41,9 @@ export class FrameClient {
   readonly socket: Socket;
   readonly received: Received[] = [];
   ended = false;
+  /** Hears of each message, those before it was set included. */
+  #onReceived: (received: Received) => void = () => {};
+  onEnded = (): void => {};
   /** Payload bytes of TCP that came. */
   bytesReceived = 0;
   #transport: FrameTransport | undefined;
@@ -54,6 +55,7 @@ export class FrameClient {
     socket.on("error", () => {});
     socket.on("close", () => {
       this.ended = true;
+      this.onEnded();
     });
   }
 
@@ -69,9 +71,9 @@ export class FrameClient {
   }
 
   /** With the handshake done. @param authorityKey 32 bytes; left out, any is taken. */
-  static async connect(port: number, authorityKey?: Uint8Array): Promise<FrameClient> {
+  static async connect(port: number, authorityKey?: Uint8Array, nowSeconds?: number): Promise<FrameClient> {
     const client = await FrameClient.open(port);
-    await client.secure(authorityKey);
+    await client.secure(authorityKey, undefined, nowSeconds);
     return client;
   }
 
@@ -93,6 +95,7 @@ export class FrameClient {
   async secure(
     authorityKey?: Uint8Array,
     send: (key: Uint8Array) => unknown = (key) => this.socket.write(key),
+    nowSeconds = Math.floor(Date.now() / 1000),
   ): Promise<void> {
     const ephemeral = createEllswiftKey((length) => random.bytes(length));
     await send(ephemeral.ellswift);
@@ -102,6 +105,11 @@ export class FrameClient {
     this.#transport = transports({ receive: keys.receiveKey, send: keys.sendKey });
     const rest = this.#before.subarray(act2Bytes);
     if (rest.length > 0) this.#open(rest);
+  }
+
+  set onReceived(listener: (received: Received) => void) {
+    for (const received of this.received) listener(received);
+    this.#onReceived = listener;
   }
 
   /** Bytes as they are, not sealed. */
@@ -154,6 +162,12 @@ export class FrameClient {
     await this.#until(() => this.ended, "the end of the connection");
   }
 
+  /** @throws Error when the connection ends first. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    await this.#until(() => condition() || this.ended, what);
+    if (!condition()) throw new Error(`the connection ended before ${what}`);
+  }
+
   close(): void {
     this.socket.destroy();
   }
@@ -174,7 +188,9 @@ export class FrameClient {
     const cursor = new FrameCursor(Buffer.from(frames));
     while (cursor.next()) {
       const codec = findMessage(cursor.extensionType, cursor.messageType);
-      this.received.push({ name: codec?.name ?? "unknown", message: decoded(codec, cursor) });
+      const received = { name: codec?.name ?? "unknown", message: decoded(codec, cursor) };
+      this.received.push(received);
+      this.#onReceived(received);
     }
   }
 }

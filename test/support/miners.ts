@@ -1,5 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type MadeShare, V1Client } from "./v1-client.ts";
+import type { Target } from "../../src/bitcoin/target.ts";
+import { V1Client } from "./v1-client.ts";
+import { V2Client, type V2ClientOptions } from "./v2-client.ts";
 
 /** One line of `penstock ledger shares`. */
 export interface LedgerShare {
@@ -17,7 +19,24 @@ export interface LedgerShare {
   readonly time: string;
 }
 
+/** What is known of a share, whatever protocol it went over. */
+export interface MadeShare {
+  readonly hash: string;
+  readonly target: Target;
+  readonly user: string;
+}
+
+/** One miner's connection. */
+interface Client {
+  readonly closed: boolean;
+  /** @returns the share, and what sends it: resolved with "accepted" or the reason. */
+  next(): { readonly share: MadeShare; readonly submit: () => Promise<string> };
+  close(): void;
+}
+
 export interface MinersOptions {
+  /** What the connections speak, in turn; V1 if left out. */
+  readonly protocols?: readonly ("v1" | V2ClientOptions)[];
   readonly port: () => number;
   /** ADDRESS.worker, taken in turn. */
   readonly users: readonly string[];
@@ -50,10 +69,10 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
   let slowestAnswerMs = 0;
   const pauseMs = (options.connections / options.sharesPerSecond) * 1000;
 
-  const mine = async (user: string) => {
+  const mine = async (user: string, protocol: "v1" | V2ClientOptions) => {
     while (!stopping) {
       try {
-        const client = await V1Client.start(options.port(), user);
+        const client = await connect(options.port(), user, protocol);
         await shareAfterShare(client);
         client.close();
       } catch {
@@ -64,13 +83,13 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
     }
   };
 
-  const shareAfterShare = async (client: V1Client) => {
+  const shareAfterShare = async (client: Client) => {
     const underWay = new Set<Promise<void>>();
     let nextAt = performance.now();
     while (!stopping && !client.closed) {
-      const share = client.makeShare();
+      const { share, submit } = client.next();
       submitted.set(share.hash, share);
-      const answered = answer(client, share).finally(() => underWay.delete(answered));
+      const answered = answer(share, submit).finally(() => underWay.delete(answered));
       underWay.add(answered);
       nextAt += pauseMs;
       await pause(Math.max(0, nextAt - performance.now()));
@@ -79,20 +98,21 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
     if (client.closed) throw new Error("cut off");
   };
 
-  const answer = async (client: V1Client, share: MadeShare) => {
+  const answer = async (share: MadeShare, submit: () => Promise<string>) => {
     const sentAt = performance.now();
     // A share whose answer never came may or may not count; the ledger must only not invent any.
-    const result = await client.submit(share).catch(() => undefined);
-    if (result === undefined) return;
+    const outcome = await submit().catch(() => undefined);
+    if (outcome === undefined) return;
     slowestAnswerMs = Math.max(slowestAnswerMs, performance.now() - sentAt);
-    if (result.result === true) acknowledged.set(share.hash, share);
-    else count(result.error?.[1].split(":")[0] ?? "no reason");
+    if (outcome === "accepted") acknowledged.set(share.hash, share);
+    else count(outcome);
   };
 
   const count = (reason: string) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
 
+  const { users, protocols = ["v1"] } = options;
   const all = Array.from({ length: options.connections }, (_, i) =>
-    mine(options.users[i % options.users.length]!),
+    mine(users[i % users.length]!, protocols[i % protocols.length]!),
   );
   return {
     submitted,
@@ -108,5 +128,40 @@ export async function startMiners(options: MinersOptions): Promise<TestMiners> {
       stopping = true;
       await Promise.all(all);
     },
+  };
+}
+
+async function connect(port: number, user: string, protocol: "v1" | V2ClientOptions): Promise<Client> {
+  if (protocol !== "v1") return overV2(await V2Client.start(port, user, protocol));
+  return overV1(await V1Client.start(port, user));
+}
+
+function overV1(client: V1Client): Client {
+  return {
+    get closed() {
+      return client.closed;
+    },
+    next() {
+      const share = client.makeShare();
+      const submit = async () => {
+        const { result, error } = await client.submit(share);
+        return result === true ? "accepted" : (error?.[1].split(":")[0] ?? "no reason");
+      };
+      return { share, submit };
+    },
+    close: () => client.close(),
+  };
+}
+
+function overV2(client: V2Client): Client {
+  return {
+    get closed() {
+      return client.closed;
+    },
+    next() {
+      const share = client.makeShare();
+      return { share, submit: () => client.submit(share) };
+    },
+    close: () => client.close(),
   };
 }
