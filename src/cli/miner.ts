@@ -6,6 +6,7 @@ import { PoolError } from "../errors.ts";
 import type { Miner, MinerEvent, MinerTotals } from "../miner/miner.ts";
 import { startMiner } from "../miner/miner.ts";
 import { parsePoolUrl } from "../miner/pool-url.ts";
+import { V1Client } from "../miner/v1-client.ts";
 import { loadAddon } from "../native/index.ts";
 import type { Io } from "./config.ts";
 
@@ -52,11 +53,10 @@ export async function runMiner(
   }
   const print = printer(io, request.json);
   const startedMs = systemClock.monotonicMs();
+  const options = { ...parsePoolUrl(request.url), ...request, agent, addon: loadAddon() };
   const miner = startMiner({
-    ...parsePoolUrl(request.url),
     ...request,
-    agent,
-    addon: loadAddon(),
+    connect: (events) => new V1Client(options, events),
     clock: systemClock,
     say: (event) => print(event, sentenceOf(event, request.url)),
   });

@@ -1,18 +1,14 @@
 import type { Clock } from "../clock.ts";
-import type { Addon } from "../native/addon.ts";
-import type { Answer } from "../protocol/v1/answer.ts";
+import type { Outcome, PoolClient, PoolClientEvents, Work, WorkUnit } from "./pool-client.ts";
 import type { FromThread } from "./scan-messages.ts";
 import { startScanThreads } from "./scan-threads.ts";
-import type { V1ClientOptions } from "./v1-client.ts";
-import { V1Client } from "./v1-client.ts";
-import type { Assignment, WorkUnit } from "./work-unit.ts";
-import { makeUnit } from "./work-unit.ts";
 
-export interface MinerOptions extends V1ClientOptions {
+export interface MinerOptions {
+  /** Begins a connection to the pool. */
+  readonly connect: (events: PoolClientEvents) => PoolClient;
   readonly threads: number;
   /** Most hashes a second, of all threads together; Infinity for as many as they can. */
   readonly hashesPerSecond: number;
-  readonly addon: Pick<Addon, "sha256d" | "merkleRoot">;
   readonly clock: Clock;
   /** Something a person should know. */
   readonly say: (event: MinerEvent) => void;
@@ -49,12 +45,12 @@ const maxRetryMs = 30_000;
 const lastAnswersMs = 2000;
 
 export function startMiner(options: MinerOptions): Miner {
-  const { addon, clock, say } = options;
+  const { clock, say } = options;
   const totals: MinerTotals = { hashes: 0, accepted: 0, rejected: 0, unanswered: 0 };
   const units = new Map<number, WorkUnit>();
-  let client: V1Client | undefined;
-  let assignment: Assignment | undefined;
-  let assignedMs = 0;
+  let client: PoolClient | undefined;
+  let work: Work | undefined;
+  let workSinceMs = 0;
   // Never starts over: the same job sent again under another name must not be searched from the beginning.
   let nextUnit = 0;
   let openSubmits = 0;
@@ -63,7 +59,7 @@ export function startMiner(options: MinerOptions): Miner {
   let retryTimer: NodeJS.Timeout | undefined;
   let isStopping = false;
   let whenAnswered = (): void => {};
-  let fail: (why: string) => void;
+  let fail: (sentence: string) => void;
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
   });
@@ -72,30 +68,30 @@ export function startMiner(options: MinerOptions): Miner {
   );
 
   function connect(): void {
-    client = new V1Client(options, {
+    client = options.connect({
       work: takeWork,
-      refused: (text) => fail(`the pool does not accept the user "${options.user}": ${text}`),
+      refused: fail,
       message: (text) => say({ event: "message", text }),
       closed: reconnect,
     });
   }
 
-  function takeWork(next: Assignment): void {
-    if (assignment === undefined) {
+  function takeWork(next: Work): void {
+    if (work === undefined) {
       retryMs = firstRetryMs;
       say({ event: "connected" });
     }
-    assignment = next;
-    assignedMs = clock.monotonicMs();
-    if (next.job.clean) units.clear();
+    work = next;
+    workSinceMs = clock.monotonicMs();
+    if (next.clean) units.clear();
     for (let index = 0; index < options.threads; index++) giveUnit(index);
   }
 
   function giveUnit(index: number): void {
-    if (assignment === undefined || isStopping) return;
-    const elapsed = Math.floor((clock.monotonicMs() - assignedMs) / 1000);
+    if (work === undefined || isStopping) return;
+    const elapsed = Math.floor((clock.monotonicMs() - workSinceMs) / 1000);
     const number = nextUnit++;
-    const unit = makeUnit(assignment, number, elapsed, addon);
+    const unit = work.unit(number, elapsed);
     units.set(number, unit);
     if (units.size > Math.max(maxUnits, 2 * options.threads)) units.delete(units.keys().next().value!);
     threads.scan(index, number, unit.header, unit.target);
@@ -106,31 +102,27 @@ export function startMiner(options: MinerOptions): Miner {
     if (message.kind === "exhausted") giveUnit(index);
     if (message.kind !== "found") return;
     const unit = units.get(message.unit);
-    if (unit !== undefined && client !== undefined) void handIn(client, unit, message.nonce);
+    if (unit !== undefined) void handIn(unit, message.nonce);
     if (openSubmits < maxOpenSubmits) threads.continue(index);
     else held.push(index);
   }
 
-  async function handIn(to: V1Client, unit: WorkUnit, nonce: number): Promise<void> {
+  async function handIn(unit: WorkUnit, nonce: number): Promise<void> {
     openSubmits += 1;
-    count(await to.submit({ ...unit, nonce }));
+    count(await unit.submit(nonce));
     openSubmits -= 1;
     for (const index of held.splice(0)) threads.continue(index);
     if (openSubmits === 0) whenAnswered();
   }
 
-  function count(answer: Answer | undefined): void {
-    if (answer === undefined) totals.unanswered += 1;
-    else if (answer.result === true) totals.accepted += 1;
-    else {
-      totals.rejected += 1;
-      say({ event: "rejected", why: answer.error?.text ?? "the pool gave no reason" });
-    }
+  function count(outcome: Outcome): void {
+    totals[outcome.kind] += 1;
+    if (outcome.kind === "rejected") say({ event: "rejected", why: outcome.why });
   }
 
   function reconnect(why: string): void {
     client = undefined;
-    assignment = undefined;
+    work = undefined;
     units.clear();
     if (isStopping) return;
     // Spread, so that a pool's miners do not all come back at once.
@@ -147,6 +139,7 @@ export function startMiner(options: MinerOptions): Miner {
     await threads.stop();
     if (openSubmits > 0) await lastAnswers();
     client?.close("the miner stops");
+    if (openSubmits > 0) await lastAnswers();
   }
 
   function lastAnswers(): Promise<void> {

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { versionRollingMask } from "../bitcoin/header.ts";
 import type { Target } from "../bitcoin/target.ts";
 import { targetFromDifficulty } from "../bitcoin/target.ts";
+import type { Addon } from "../native/addon.ts";
 import { Malformed } from "../protocol/malformed.ts";
 import type { Answer } from "../protocol/v1/answer.ts";
 import { decodeAnswer } from "../protocol/v1/answer.ts";
@@ -17,25 +18,20 @@ import type { Extranonce } from "../protocol/v1/set-extranonce.ts";
 import { decodeSetExtranonce } from "../protocol/v1/set-extranonce.ts";
 import { decodeSetVersionMask } from "../protocol/v1/set-version-mask.ts";
 import { decodeShowMessage } from "../protocol/v1/show-message.ts";
-import type { Submit } from "../protocol/v1/submit.ts";
 import { encodeSubmit } from "../protocol/v1/submit.ts";
 import { decodeSubscription, encodeSubscribe } from "../protocol/v1/subscribe.ts";
-import type { PoolAddress } from "./pool-url.ts";
-import type { Assignment } from "./work-unit.ts";
+import type { Outcome, PoolClient, PoolClientEvents, Work } from "./pool-client.ts";
+import { accepted, unanswered } from "./pool-client.ts";
+import type { Assignment, V1WorkUnit } from "./v1-work-unit.ts";
+import { makeV1Unit } from "./v1-work-unit.ts";
 
-export interface V1ClientEvents {
-  work(assignment: Assignment): void;
-  /** The pool does not take this user. */
-  refused(text: string): void;
-  message(text: string): void;
-  /** Once, whatever the cause; answers that are still open will not come. */
-  closed(why: string): void;
-}
-
-export interface V1ClientOptions extends PoolAddress {
+export interface V1ClientOptions {
+  readonly host: string;
+  readonly port: number;
   readonly user: string;
   readonly password: string;
   readonly agent: string;
+  readonly addon: Pick<Addon, "sha256d" | "merkleRoot">;
 }
 
 /** Pools send large coinbases; nothing sane is longer. */
@@ -44,9 +40,10 @@ const maxDepth = 16;
 /** Pools speak at least every half minute. */
 const silenceMs = 300_000;
 
-export class V1Client {
-  readonly #events: V1ClientEvents;
+export class V1Client implements PoolClient {
+  readonly #events: PoolClientEvents;
   readonly #user: string;
+  readonly #addon: V1ClientOptions["addon"];
   readonly #socket: Socket;
   readonly #waiting = new Map<string, (answer: Answer | undefined) => void>();
   #nextId = 1;
@@ -56,9 +53,10 @@ export class V1Client {
   #versionMask = 0;
   #why = "the pool closed the connection";
 
-  constructor(options: V1ClientOptions, events: V1ClientEvents) {
+  constructor(options: V1ClientOptions, events: PoolClientEvents) {
     this.#events = events;
     this.#user = options.user;
+    this.#addon = options.addon;
     this.#socket = connect({ host: options.host, port: options.port, noDelay: true, keepAlive: true });
     this.#socket.setTimeout(silenceMs, () => this.close("the pool was silent for 5 minutes"));
     this.#socket.on("connect", () => this.#introduce(options));
@@ -67,13 +65,6 @@ export class V1Client {
       this.#why = error.message;
     });
     this.#socket.on("close", () => this.#closed());
-  }
-
-  /** @returns the pool's answer; undefined if the connection ends before it comes. */
-  submit(share: Omit<Submit, "user">): Promise<Answer | undefined> {
-    return new Promise((resolve) => {
-      this.#request((id) => encodeSubmit(id, { ...share, user: this.#user }), resolve);
-    });
   }
 
   close(why: string): void {
@@ -97,7 +88,8 @@ export class V1Client {
       (id) => encodeAuthorize(id, user, password),
       (answer) => {
         if (answer === undefined || answer.result === true) return;
-        this.#events.refused(answer.error?.text ?? "the pool gave no reason");
+        const why = answer.error?.text ?? "the pool gave no reason";
+        this.#events.refused(`the pool does not accept the user "${user}": ${why}`);
       },
     );
   }
@@ -173,8 +165,28 @@ export class V1Client {
     if (job instanceof Malformed) return job;
     if (this.#extranonce === undefined) return new Malformed("the pool sent a job before the subscription");
     const versionMask = this.#versionMask;
-    this.#events.work({ job, target: this.#target, ...this.#extranonce, versionMask });
+    this.#events.work(this.#workOn({ job, target: this.#target, ...this.#extranonce, versionMask }));
     return undefined;
+  }
+
+  #workOn(assignment: Assignment): Work {
+    return {
+      clean: assignment.job.clean,
+      unit: (index, elapsedSeconds) => {
+        const unit = makeV1Unit(assignment, index, elapsedSeconds, this.#addon);
+        const { header, target } = unit;
+        return { header, target, submit: (nonce) => this.#submit(unit, nonce) };
+      },
+    };
+  }
+
+  #submit(unit: V1WorkUnit, nonce: number): Promise<Outcome> {
+    return new Promise((resolve) => {
+      this.#request(
+        (id) => encodeSubmit(id, { ...unit, nonce, user: this.#user }),
+        (answer) => resolve(outcomeOf(answer)),
+      );
+    });
   }
 
   /** In force from the next job on; pools that send none of their own behind it accept both. */
@@ -204,4 +216,10 @@ export class V1Client {
     this.#waiting.clear();
     this.#events.closed(this.#why);
   }
+}
+
+function outcomeOf(answer: Answer | undefined): Outcome {
+  if (answer === undefined) return unanswered;
+  if (answer.result === true) return accepted;
+  return { kind: "rejected", why: answer.error?.text ?? "the pool gave no reason" };
 }

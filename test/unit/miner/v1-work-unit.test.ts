@@ -3,8 +3,8 @@ import { sha256d } from "../../../src/bitcoin/hash.ts";
 import { decodeHeader } from "../../../src/bitcoin/header.ts";
 import { merkleRoot } from "../../../src/bitcoin/merkle.ts";
 import { targetFromDifficulty } from "../../../src/bitcoin/target.ts";
-import type { Assignment } from "../../../src/miner/work-unit.ts";
-import { makeUnit } from "../../../src/miner/work-unit.ts";
+import type { Assignment } from "../../../src/miner/v1-work-unit.ts";
+import { makeV1Unit } from "../../../src/miner/v1-work-unit.ts";
 import { loadAddon } from "../../../src/native/index.ts";
 
 const addon = loadAddon();
@@ -31,7 +31,7 @@ function anAssignment(changes: Partial<Assignment> = {}): Assignment {
 }
 
 test("a unit's header is what the pool will make of its share", () => {
-  const unit = makeUnit(anAssignment(), 35, 4, addon);
+  const unit = makeV1Unit(anAssignment(), 35, 4, addon);
   // 35 = 2 * 16 + 3: two extranonces on, third combination of the lowest four version bits.
   expect(unit.extranonce2).toEqual(Buffer.of(0, 0, 0, 0, 0, 0, 0, 2));
   expect(unit.versionBits).toBe(0x6000);
@@ -49,7 +49,7 @@ test("a unit's header is what the pool will make of its share", () => {
 });
 
 test("without version rolling the version stays and each unit has an extranonce2 of its own", () => {
-  const unit = makeUnit(anAssignment({ versionMask: 0 }), 258, 0, addon);
+  const unit = makeV1Unit(anAssignment({ versionMask: 0 }), 258, 0, addon);
   expect(unit.versionBits).toBeUndefined();
   expect(unit.extranonce2.at(-1)).toBe(2);
   expect(unit.extranonce2.at(-2)).toBe(1);
@@ -60,7 +60,7 @@ test("no two units have the same header, also with a narrow mask", () => {
   for (const versionMask of [0, 0x2000, 0x1fffe000]) {
     const headers = Array.from({ length: 200 }, (_, index) =>
       Buffer.from(
-        makeUnit(anAssignment({ versionMask, extranonce2Size: 2 }), index, 0, addon).header,
+        makeV1Unit(anAssignment({ versionMask, extranonce2Size: 2 }), index, 0, addon).header,
       ).toString("hex"),
     );
     expect(new Set(headers).size).toBe(200);

@@ -1,9 +1,10 @@
-/** Pure: from a job to headers that can be scanned. */
+/** Pure: from a V1 job to headers that can be scanned. */
 import type { BlockHeader } from "../bitcoin/header.ts";
 import { encodeHeader } from "../bitcoin/header.ts";
 import type { Target } from "../bitcoin/target.ts";
 import type { Addon } from "../native/addon.ts";
 import type { Notify } from "../protocol/v1/notify.ts";
+import { counterBytes, lowestBits, spread } from "./rolling.ts";
 
 /** What a pool gave this connection to work on. */
 export interface Assignment {
@@ -15,8 +16,8 @@ export interface Assignment {
   readonly versionMask: number;
 }
 
-/** One header with all its nonces: what a thread scans. */
-export interface WorkUnit {
+/** One header with all its nonces, and what a share of it is handed in with. */
+export interface V1WorkUnit {
   readonly jobId: string;
   readonly extranonce2: Uint8Array;
   readonly ntime: number;
@@ -33,12 +34,12 @@ const rolledBits = 4;
  * @param index which unit: each index gives another header until extranonce2 runs over.
  * @param elapsedSeconds since the job came.
  */
-export function makeUnit(
+export function makeV1Unit(
   assignment: Assignment,
   index: number,
   elapsedSeconds: number,
   addon: Pick<Addon, "sha256d" | "merkleRoot">,
-): WorkUnit {
+): V1WorkUnit {
   const { job, target, versionMask } = assignment;
   const bits = lowestBits(versionMask, rolledBits);
   const variants = 2 ** bits.length;
@@ -61,26 +62,4 @@ export function makeUnit(
     header: encodeHeader(header),
     target: target.bytes,
   };
-}
-
-/** The lowest set bits of a mask, at most `count`, each as a number. */
-function lowestBits(mask: number, count: number): number[] {
-  return Array.from({ length: 32 }, (_, bit) => (mask & (1 << bit)) >>> 0)
-    .filter((bit) => bit !== 0)
-    .slice(0, count);
-}
-
-/** The binary digits of `value`, written into the given bits. */
-function spread(value: number, bits: readonly number[]): number {
-  return bits.reduce((sum, bit, place) => ((value >> place) & 1 ? sum + bit : sum), 0);
-}
-
-function counterBytes(value: number, size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  let rest = value;
-  for (let i = size - 1; i >= 0; i--) {
-    bytes[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return bytes;
 }
