@@ -1,22 +1,27 @@
-/** `penstock miner`: mines on the CPU, at any pool that speaks Stratum V1. */
+/** `penstock miner`: mines on the CPU, at any pool that speaks Stratum V1 or V2. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { systemClock } from "../clock.ts";
 import { PoolError } from "../errors.ts";
-import type { Miner, MinerEvent, MinerTotals } from "../miner/miner.ts";
+import { measureHashRate } from "../miner/hash-rate.ts";
+import type { Miner, MinerEvent, MinerOptions, MinerTotals } from "../miner/miner.ts";
 import { startMiner } from "../miner/miner.ts";
-import { parsePoolUrl } from "../miner/pool-url.ts";
+import { type PoolAddress, parsePoolUrl } from "../miner/pool-url.ts";
 import { V1Client } from "../miner/v1-client.ts";
+import { type ChannelKind, V2Client } from "../miner/v2-client.ts";
 import { loadAddon } from "../native/index.ts";
+import { createTransports } from "../pool/frame-transports.ts";
 import type { Io } from "./config.ts";
 
-const usage = `penstock miner --url stratum+tcp://HOST:PORT --user ADDRESS.worker [options]
+const usage = `penstock miner --url URL --user ADDRESS.worker [options]
 
 Mines on the CPU, for trying and testing, until Ctrl-C. Exits with 0 if a share was accepted, else with 1.
 
-  --url URL           the pool's Stratum port
+  --url URL           the pool's Stratum port: stratum+tcp://HOST:PORT, or for Stratum V2
+                      stratum2+tcp://HOST:PORT/KEY, where KEY is what the pool's operator publishes
   --user NAME         payout address, a dot and a name for this miner
   --password TEXT     most pools ignore it (default x)
+  --channel KIND      standard or extended, with Stratum V2 (default extended)
   --threads N         threads that hash (default: one for each core)
   --hashrate N        most hashes a second, over all threads: 500k, 2.5M, 1G (default: as many as they can)
   --duration SECONDS  stop after this time
@@ -25,11 +30,14 @@ Mines on the CPU, for trying and testing, until Ctrl-C. Exits with 0 if a share 
 
 const reportMs = 5000;
 const agent = "penstock-miner/1";
+/** Nearly all that a pool sends is shorter. */
+const longPayload = 65_536;
 
 interface Request {
   readonly url: string;
   readonly user: string;
   readonly password: string;
+  readonly channel: ChannelKind;
   readonly threads: number;
   readonly hashesPerSecond: number;
   readonly durationSeconds: number;
@@ -53,10 +61,9 @@ export async function runMiner(
   }
   const print = printer(io, request.json);
   const startedMs = systemClock.monotonicMs();
-  const options = { ...parsePoolUrl(request.url), ...request, agent, addon: loadAddon() };
   const miner = startMiner({
     ...request,
-    connect: (events) => new V1Client(options, events),
+    connect: connector(request, parsePoolUrl(request.url)),
     clock: systemClock,
     say: (event) => print(event, sentenceOf(event, request.url)),
   });
@@ -76,6 +83,20 @@ export async function runMiner(
   return miner.totals.accepted > 0 ? 0 : 1;
 }
 
+/** Speaks the protocol that the URL asks for. */
+function connector(request: Request, pool: PoolAddress): MinerOptions["connect"] {
+  const addon = loadAddon();
+  const options = { ...request, agent, addon };
+  if (pool.protocol === "v1") return (events) => new V1Client({ ...options, ...pool }, events);
+  const transports = createTransports({ addon, longPayload });
+  const nominalHashRate = Math.min(
+    request.hashesPerSecond,
+    request.threads * measureHashRate(addon, systemClock),
+  );
+  const v2Options = { ...options, ...pool, transports, nominalHashRate, clock: systemClock };
+  return (events) => new V2Client(v2Options, events);
+}
+
 function requestOf(args: readonly string[]): Request | "help" | undefined {
   try {
     const { values } = parseArgs({
@@ -84,6 +105,7 @@ function requestOf(args: readonly string[]): Request | "help" | undefined {
         url: { type: "string" },
         user: { type: "string" },
         password: { type: "string", default: "x" },
+        channel: { type: "string", default: "extended" },
         threads: { type: "string", default: String(availableParallelism()) },
         hashrate: { type: "string", default: "Infinity" },
         duration: { type: "string", default: "Infinity" },
@@ -92,14 +114,15 @@ function requestOf(args: readonly string[]): Request | "help" | undefined {
       },
     });
     if (values.help) return "help";
-    const { url, user, password, json } = values;
+    const { url, user, password, channel, json } = values;
     const threads = Number(values.threads);
     const hashesPerSecond = numberWithSuffix(values.hashrate);
     const durationSeconds = Number(values.duration);
     if (url === undefined || user === undefined) return undefined;
+    if (channel !== "standard" && channel !== "extended") return undefined;
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) return undefined;
     if (!(hashesPerSecond > 0) || !(durationSeconds > 0)) return undefined;
-    return { url, user, password, threads, hashesPerSecond, durationSeconds, json };
+    return { url, user, password, channel, threads, hashesPerSecond, durationSeconds, json };
   } catch {
     return undefined; // an option that does not exist: the usage says which do
   }

@@ -6,10 +6,12 @@ import { runMiner } from "../../../src/cli/miner.ts";
 import type { JobData } from "../../../src/jobs/job.ts";
 import { createLiveJobs } from "../../../src/jobs/live-jobs.ts";
 import { loadAddon } from "../../../src/native/index.ts";
+import { encodeAuthorityKey } from "../../../src/protocol/v2/noise/authority-key.ts";
 import { createShares } from "../../../src/shares/accept-shares.ts";
 import { until } from "../../support/deadline.ts";
 import { aJob } from "../../support/jobs.ts";
 import { anAddress, aStratum, hardBits, type StratumUnderTest } from "../../support/stratum.ts";
+import { testAuthority } from "../../support/v2-parts.ts";
 
 /** Some 20,000 hashes a share: many a second on any machine. */
 const easy = 20_000 / 2 ** 32;
@@ -25,6 +27,8 @@ interface JudgingPool extends StratumUnderTest {
   readonly workers: Set<string>;
   issue(changes: Partial<JobData>): void;
   readonly url: string;
+  /** For Stratum V2. */
+  readonly url2: string;
 }
 
 /** A Stratum port whose shares are judged by the real native code; "durable" is at once. */
@@ -59,6 +63,7 @@ async function aJudgingPool(): Promise<JudgingPool> {
     answers,
     workers,
     url: `stratum+tcp://127.0.0.1:${pool.stratum.addresses[0]!.port}`,
+    url2: `stratum2+tcp://127.0.0.1:${pool.stratum.addresses[0]!.port}/${encodeAuthorityKey(testAuthority)}`,
     issue(changes) {
       const startTime = Math.floor(Date.now() / 1000);
       const merkleBranch = [new Uint8Array(32).fill(3)];
@@ -88,10 +93,14 @@ function mine(...args: string[]): Run {
 
 const patience = { timeoutMs: 30_000, intervalMs: 10 };
 
-test("a miner's shares are all accepted by the judge, over several jobs and with version rolling", async () => {
+test.each<[string, (pool: JudgingPool) => readonly string[]]>([
+  ["V1", ({ url }) => [url]],
+  ["a standard channel of V2", ({ url2 }) => [url2, "--channel", "standard"]],
+  ["an extended channel of V2", ({ url2 }) => [url2]],
+])("a miner's shares over %s are all accepted by the judge, on several jobs and tips", async (_, url) => {
   const pool = await aJudgingPool();
   pool.issue({});
-  const run = mine("--url", pool.url, "--user", user, "--threads", "2", "--json");
+  const run = mine("--url", ...url(pool), "--user", user, "--threads", "2", "--json");
   await until(() => pool.answers.length >= 20, { ...patience, what: "20 shares" });
   pool.issue({ clean: false });
   await until(() => pool.answers.length >= 60, { ...patience, what: "60 shares" });
@@ -198,6 +207,7 @@ test.each([
   [["--url", "x:1", "--user", "x", "--hashrate", "-5k"]],
   [["--url", "x:1", "--user", "x", "--hashrate", "2 M"]],
   [["--url", "x:1", "--user", "x", "--hashrate", "2m"]],
+  [["--url", "x:1", "--user", "x", "--channel", "wide"]],
   [["--url", "x:1", "--user", "x", "--nonsense"]],
 ])("%j is answered with the usage", async (args) => {
   const run = mine(...args);
