@@ -6,7 +6,7 @@ import { runMiner } from "../../../src/cli/miner.ts";
 import type { JobData } from "../../../src/jobs/job.ts";
 import { createLiveJobs } from "../../../src/jobs/live-jobs.ts";
 import { loadAddon } from "../../../src/native/index.ts";
-import { encodeAuthorityKey } from "../../../src/protocol/v2/noise/authority-key.ts";
+import { authorityKeyOf, encodeAuthorityKey } from "../../../src/protocol/v2/noise/authority-key.ts";
 import { createShares } from "../../../src/shares/accept-shares.ts";
 import { until } from "../../support/deadline.ts";
 import { aJob } from "../../support/jobs.ts";
@@ -165,6 +165,29 @@ test("without an accepted share the exit code is 1, and rejections are said with
   run.stop.abort();
   expect(await run.exitCode).toBe(1);
   expect(run.out.at(-1)).toMatch(/^in all: .*, 0 accepted, [1-9]/);
+});
+
+test("a user whom the pool refuses over V2 ends the miner with the pool's reason", async () => {
+  const { url2 } = await aJudgingPool();
+  await expect(mine("--url", url2, "--user", "nobody.cpu").exitCode).rejects.toMatchObject({
+    code: "MINER_FAILED",
+    message: 'Mining ended: the pool opens no channel for the user "nobody.cpu": unknown-user.',
+  });
+});
+
+test("a pool that cannot prove to be the one whose key is in the URL is given nothing, and named", async () => {
+  const pool = await aJudgingPool();
+  pool.issue({});
+  const otherKey = encodeAuthorityKey(authorityKeyOf(Buffer.alloc(32, 3)));
+  const url = pool.url2.replace(/[^/]*$/, otherKey);
+  const run = mine("--url", url, "--user", user, "--threads", "1");
+  await until(() => run.out.length > 0, { ...patience, what: "the word" });
+  run.stop.abort();
+  expect(await run.exitCode).toBe(1);
+  expect(run.out[0]).toMatch(
+    /^no connection to stratum2.*: The server's certificate is signed by another.*: check the key; trying again in /,
+  );
+  expect(pool.answers).toEqual([]);
 });
 
 test("a user whom the pool refuses ends the miner with the pool's reason", async () => {
