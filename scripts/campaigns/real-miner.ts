@@ -1,6 +1,6 @@
 /**
  * `npm run campaign:real-miner -- --miner PATH [--minutes 10] [--arguments="-o {url} -u {user} …"]`: a miner's program on a
- * pool of its own, on the private signet. Prints what became of its shares; ends with 1 if it found no block, or if
+ * pool of its own, on the private signet; {url2} is the address of Stratum V2. Prints what became of its shares; ends with 1 if it found no block, or if
  * anything was refused for another reason than a new block.
  */
 import { parseArgs } from "node:util";
@@ -25,7 +25,7 @@ if (values.miner === undefined || !(seconds > 0)) {
 const usual = cpuminer(values.miner);
 const program = { ...usual, args: values.arguments?.split(" ") ?? usual.args };
 let saidAt = 0;
-const run = await mineWith(program, {
+const run = await mineWith([program], {
   seconds,
   onProgress(elapsed, accepted, blocks) {
     if (elapsed - saidAt < progressSeconds) return;
@@ -61,15 +61,23 @@ function rowsOf({ said, ...run }: MiningRun): Cell[][] {
     ["changes of difficulty", run.difficultyChanges],
     ["connections", run.connections],
     ["lines that were no request", run.malformedLines],
+    ["frames that were malformed", run.malformedFrames],
   ];
 }
 
-function faultsOf({ refused, blocksFound, blocksRefused, malformedLines }: MiningRun): string[] {
+function faultsOf({
+  refused,
+  blocksFound,
+  blocksRefused,
+  malformedLines,
+  malformedFrames,
+}: MiningRun): string[] {
   const others = [...refused].filter(([reason]) => reason !== "stale");
   return [
     ...others.map(([reason, count]) => `${count} shares were refused: ${reason}`),
     ...(blocksFound > 0 ? [] : ["no block was found"]),
     ...(blocksRefused > 0 ? [`${blocksRefused} blocks were refused by the node`] : []),
     ...(malformedLines > 0 ? [`${malformedLines} lines could not be read`] : []),
+    ...(malformedFrames > 0 ? [`${malformedFrames} frames could not be read`] : []),
   ];
 }

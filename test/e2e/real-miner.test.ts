@@ -14,14 +14,15 @@ import {
 
 const seconds = 20;
 
-async function expectHonestMining(program: MinerProgram): Promise<void> {
-  const run = await mineWith(program, { seconds });
+async function expectHonestMining(programs: readonly MinerProgram[]): Promise<void> {
+  const run = await mineWith(programs, { seconds });
   expect(reasonsBut("stale", run), run.lines.slice(-20).join("\n")).toEqual([]);
   expect(run.blocksInChain).toBeGreaterThan(0);
   expect(run.blocksRefused).toBe(0);
-  expect(run.connections).toBe(1);
+  expect(run.connections).toBe(programs.length);
   expect(run.malformedLines).toBe(0);
-  // The last answers may still be on their way when the miner ends.
+  expect(run.malformedFrames).toBe(0);
+  // The last answers may still be on their way when a miner ends.
   expect(run.said!.accepted).toBeGreaterThan(0);
   expect(run.said!.accepted).toBeLessThanOrEqual(run.accepted);
 }
@@ -31,10 +32,14 @@ function reasonsBut(honest: string, { refused }: MiningRun): string[] {
 }
 
 test(`the pool's own miner mines blocks for ${seconds} s, and nothing but stale shares is refused`, async () => {
-  await expectHonestMining(ownMiner());
+  await expectHonestMining([ownMiner()]);
+});
+
+test("over Stratum V2 two of it do the same at once, on a standard and on an extended channel", async () => {
+  await expectHonestMining([ownMiner("standard"), ownMiner("extended")]);
 });
 
 const minerd = minerdOnPath();
 test.skipIf(minerd === undefined)(`minerd, where it is on PATH, does the same`, async () => {
-  await expectHonestMining(cpuminer(minerd!));
+  await expectHonestMining([cpuminer(minerd!)]);
 });

@@ -1,9 +1,10 @@
 /**
- * A miner's program at work on a real pool: a private signet where a block takes some five million hashes, templates with
- * transactions, vardiff on. What the pool answered is counted by the pool, what the miner understood by the miner.
+ * Miners' programs at work on a real pool: a private signet where a block takes some five million hashes, templates with
+ * transactions, vardiff on. What the pool answered is counted by the pool, what a miner understood by the miner.
  */
 import { existsSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import type { ChannelKind } from "../../src/miner/v2-client.ts";
 import { type Reason, reasonNames } from "../../src/protocol/reasons.ts";
 import { startBitcoind } from "./bitcoind.ts";
 import { fillMempool, fundWallet, newAddress } from "./chain.ts";
@@ -13,7 +14,7 @@ import { launch, type Running } from "./processes.ts";
 
 export interface MinerProgram {
   readonly file: string;
-  /** `{url}` and `{user}` stand for the pool's. */
+  /** `{url}`, `{url2}` (Stratum V2) and `{user}` stand for the pool's. */
   readonly args: readonly string[];
   /** What it makes of the pool's answers, from its own lines; undefined where it does not say. */
   readonly counts: (lines: readonly string[]) => MinerCounts | undefined;
@@ -30,17 +31,18 @@ export interface MiningRun {
   readonly accepted: number;
   /** By the pool; every reason that was given. */
   readonly refused: ReadonlyMap<Reason, number>;
-  /** By the miner's own account. */
+  /** By the miners' own account, all together. */
   readonly said: MinerCounts | undefined;
   readonly blocksFound: number;
   readonly blocksRefused: number;
   /** Blocks of this pool in the node's chain. */
   readonly blocksInChain: number;
   readonly difficultyChanges: number;
-  /** Connections that it opened: one, if it was never cut off. */
+  /** Connections that were opened: one for each miner, if none was ever cut off. */
   readonly connections: number;
   readonly malformedLines: number;
-  /** The last lines that it printed. */
+  readonly malformedFrames: number;
+  /** What they printed, one behind the other. */
   readonly lines: readonly string[];
 }
 
@@ -61,12 +63,13 @@ export function cpuminer(file: string): MinerProgram {
   return { file, args, counts: countsOfCpuminer };
 }
 
-/** The miner that comes with the pool. */
-export function ownMiner(): MinerProgram {
+/** The miner that comes with the pool. @param channel over Stratum V2, if there is one. */
+export function ownMiner(channel?: ChannelKind): MinerProgram {
   const program = resolve(import.meta.dirname, "../../bin/penstock.mjs");
+  const url = channel === undefined ? ["{url}"] : ["{url2}", "--channel", channel];
   return {
     file: process.execPath,
-    args: [program, "miner", "--url", "{url}", "--user", "{user}", "--threads", "1", "--json"],
+    args: [program, "miner", "--url", ...url, "--user", "{user}", "--threads", "1", "--json"],
     counts: countsOfOwnMiner,
   };
 }
@@ -77,8 +80,11 @@ export function minerdOnPath(): string | undefined {
   return folders.map((folder) => join(folder, "minerd")).find((path) => existsSync(path));
 }
 
-/** Mines for so long; everything that was started has ended after it. */
-export async function mineWith(program: MinerProgram, options: MiningOptions): Promise<MiningRun> {
+/** All mine at once, for so long; everything that was started has ended after it. */
+export async function mineWith(
+  programs: readonly MinerProgram[],
+  options: MiningOptions,
+): Promise<MiningRun> {
   const node = await startBitcoind({ chain: "signet" });
   try {
     await fundWallet(node);
@@ -97,12 +103,14 @@ export async function mineWith(program: MinerProgram, options: MiningOptions): P
       const refill = () => fillMempool(node, { legacy: 2, segwit: 3, taproot: 2 });
       await refill();
       const startHeight = await node.call<number>("getblockcount");
-      const miner = startMiner(program, pool, `${await newAddress(node)}.real`);
-      const lines = await mine(miner, pool, refill, options);
+      const user = `${await newAddress(node)}.real`;
+      const miners = await Promise.all(programs.map((program) => startMiner(program, pool, user)));
+      await mine(miners, pool, refill, options);
       await pool.applied();
       const run = await summary(pool, options.seconds);
       const blocksInChain = await blocksOf(address, startHeight, node.call);
-      return { ...run, blocksInChain, said: program.counts(lines), lines };
+      const said = sumOf(programs.map(({ counts }, index) => counts(miners[index]!.lines)));
+      return { ...run, blocksInChain, said, lines: miners.flatMap((miner) => miner.lines) };
     } finally {
       await pool.dispose();
     }
@@ -111,25 +119,31 @@ export async function mineWith(program: MinerProgram, options: MiningOptions): P
   }
 }
 
-function startMiner({ file, args }: MinerProgram, pool: TestPool, user: string): Running {
-  const url = `stratum+tcp://127.0.0.1:${pool.stratumPort}`;
-  const filled = args.map((arg) => arg.replace("{url}", url).replace("{user}", user));
+async function startMiner({ file, args }: MinerProgram, pool: TestPool, user: string): Promise<Running> {
+  const place = `tcp://127.0.0.1:${pool.stratumPort}`;
+  const key = args.includes("{url2}") ? (await pool.cli("v2", "key")).stdout.trim() : "";
+  const filled = args.map((arg) =>
+    arg
+      .replace("{url}", `stratum+${place}`)
+      .replace("{url2}", `stratum2+${place}/${key}`)
+      .replace("{user}", user),
+  );
   return launch({ name: "the miner", file, args: filled });
 }
 
-/** @returns what it printed. */
 async function mine(
-  miner: Running,
+  miners: readonly Running[],
   pool: TestPool,
   refill: () => Promise<unknown>,
   { seconds, onProgress }: MiningOptions,
-): Promise<readonly string[]> {
+): Promise<void> {
   const startedMs = performance.now();
   let refilledAt = 0;
   await until(
     async () => {
       const elapsed = (performance.now() - startedMs) / 1000;
-      if (miner.exited) throw new Error(`the miner ended by itself:\n${miner.lines.slice(-20).join("\n")}`);
+      const ended = miners.find((miner) => miner.exited);
+      if (ended) throw new Error(`a miner ended by itself:\n${ended.lines.slice(-20).join("\n")}`);
       if (elapsed - refilledAt >= refillSeconds) {
         refilledAt = elapsed;
         await refill();
@@ -137,10 +151,15 @@ async function mine(
       onProgress?.(elapsed, await acceptedBy(pool), await pool.metric("penstock_blocks_found_total"));
       return elapsed >= seconds;
     },
-    { timeoutMs: seconds * 1000 + 60_000, what: "the miner's time to be over", intervalMs: lookMs },
+    { timeoutMs: seconds * 1000 + 60_000, what: "the miners' time to be over", intervalMs: lookMs },
   );
-  await miner.stop("SIGINT");
-  return miner.lines;
+  await Promise.all(miners.map((miner) => miner.stop("SIGINT")));
+}
+
+function sumOf(counts: readonly (MinerCounts | undefined)[]): MinerCounts | undefined {
+  return counts.reduce(
+    (sum, one) => sum && one && { accepted: sum.accepted + one.accepted, refused: sum.refused + one.refused },
+  );
 }
 
 async function summary(
@@ -161,6 +180,7 @@ async function summary(
     difficultyChanges: await pool.metric("penstock_stratum_difficulty_changes_total"),
     connections: await pool.metric("penstock_stratum_connections_total"),
     malformedLines: await pool.metric("penstock_stratum_malformed_lines_total"),
+    malformedFrames: await pool.metric("penstock_stratum_v2_malformed_frames_total"),
   };
 }
 
