@@ -7,7 +7,7 @@ import { parseDuration, printDuration } from "./duration.ts";
 
 const usage = `penstock drain [--to HOST:PORT] [--over 5m] [--config FILE]
 
-Asks all miners of the running pool to reconnect (client.reconnect), spread evenly over a time, before maintenance or to
+Asks all miners of the running pool to reconnect (V1: client.reconnect, V2: Reconnect), spread evenly over a time, before maintenance or to
 move them to another front end. Nobody is disconnected: many miners ignore the request, and most that obey go only to
 the same host or domain.
 

@@ -1,5 +1,5 @@
 /** Messages that are the same in every protocol of Stratum V2 (3.6). */
-import { str0_255, u8, u16, u32 } from "./fields.ts";
+import { str0_255, u8, u16, u32, unconstrained0_255 } from "./fields.ts";
 import { defineMessage, type MessageOf } from "./message.ts";
 
 /** Values of `SetupConnection.protocol`. */
@@ -21,7 +21,7 @@ export const setupSuccessFlags = {
   requiresExtendedChannels: 1 << 1,
 } as const;
 
-/** 3.6.1: the first message on every connection. */
+/** 3.6.1: the first message on every connection. Its texts are the device's own: any characters, NULs among them. */
 export const setupConnection = defineMessage({
   name: "SetupConnection",
   messageType: 0x00,
@@ -31,12 +31,12 @@ export const setupConnection = defineMessage({
     minVersion: u16,
     maxVersion: u16,
     flags: u32,
-    endpointHost: str0_255,
+    endpointHost: unconstrained0_255,
     endpointPort: u16,
-    vendor: str0_255,
-    hardwareVersion: str0_255,
-    firmware: str0_255,
-    deviceId: str0_255,
+    vendor: unconstrained0_255,
+    hardwareVersion: unconstrained0_255,
+    firmware: unconstrained0_255,
+    deviceId: unconstrained0_255,
   },
 });
 export type SetupConnection = MessageOf<typeof setupConnection>;

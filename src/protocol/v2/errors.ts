@@ -41,7 +41,7 @@ export const submitErrorCodes = [
 ] as const;
 export type SubmitErrorCode = (typeof submitErrorCodes)[number];
 
-export const customJobErrorCodes = ["jd-not-supported", "invalid-channel-id"] as const;
+export const customJobErrorCodes = ["jd-not-supported"] as const;
 export type CustomJobErrorCode = (typeof customJobErrorCodes)[number];
 
 /**

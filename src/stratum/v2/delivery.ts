@@ -5,7 +5,7 @@
  */
 import { coinbaseLength, extranonce1Length, extranonce2Length } from "../../jobs/job.ts";
 import type { LiveJob } from "../../jobs/live-jobs.ts";
-import { setTarget } from "../../protocol/v2/channels.ts";
+import { closeChannel, setTarget } from "../../protocol/v2/channels.ts";
 import { u256OfTarget } from "../../protocol/v2/target.ts";
 import type { ChannelGroup, MiningChannel } from "./mining-channel.ts";
 import type { FrameSession } from "./session.ts";
@@ -16,6 +16,8 @@ interface Handed {
   /** It begins with the tip that is told with it: a future job. */
   readonly isFuture: boolean;
   readonly minNtime: number;
+  /** Another target than before holds from this job on, and is told behind it: nothing may come before a first job. */
+  readonly owesTarget: boolean;
 }
 
 /** Sends a job to all channels that have not had it. */
@@ -41,7 +43,16 @@ const groupsAtMost = 2;
  */
 export function sendWork(session: FrameSession, channel: MiningChannel, job: LiveJob): void {
   const work = session.workOf(channel, job);
-  if (work !== undefined) sendOwn(session, [channel], work);
+  if (work === undefined) closeForWantOfRoom(session, channel);
+  else sendOwn(session, [channel], work);
+}
+
+/** The job's coinbase has no room for the channel's extranonce: it can be opened anew, with a shorter one. */
+function closeForWantOfRoom(session: FrameSession, { id }: MiningChannel): void {
+  session.connection.send(
+    closeChannel.encode({ channelId: id, reasonCode: "unsupported-min-extranonce-size" }),
+  );
+  session.forget(session.channels.close(id));
 }
 
 export function sendTarget({ connection, context }: FrameSession, { id, told }: MiningChannel): void {
@@ -57,8 +68,8 @@ function deliverToGroup(session: FrameSession, { id, channels }: ChannelGroup, j
     return;
   }
   const work = due[0] && session.workOf(due[0], job);
-  if (work === undefined) return;
-  if (isForAll && !session.standardJobsOnly) sendShared(session, id, due, work);
+  if (work === undefined) for (const channel of due) closeForWantOfRoom(session, channel);
+  else if (isForAll && !session.standardJobsOnly) sendShared(session, id, due, work);
   else sendOwn(session, due, work);
 }
 
@@ -71,7 +82,9 @@ function sendShared(
 ): void {
   // All of them were sent the same jobs since they were opened.
   const [handed] = channels.map((channel) => hand(session, channel, work));
-  if (handed !== undefined) send(session, groupId, work, handed, undefined);
+  if (handed === undefined) return;
+  sendJob(session, groupId, work, handed, undefined);
+  sendTip(session, groupId, work, handed);
 }
 
 function sendOwn(session: FrameSession, channels: readonly MiningChannel[], work: LiveJob): void {
@@ -80,7 +93,9 @@ function sendOwn(session: FrameSession, channels: readonly MiningChannel[], work
   for (const channel of channels) {
     const handed = hand(session, channel, work);
     const root = channel.kind === "standard" ? roots.next().value : undefined;
-    send(session, channel.id, work, handed, root);
+    sendJob(session, channel.id, work, handed, root);
+    if (handed.owesTarget) sendTarget(session, channel);
+    sendTip(session, channel.id, work, handed);
   }
 }
 
@@ -88,22 +103,22 @@ function sendOwn(session: FrameSession, channels: readonly MiningChannel[], work
 function hand(session: FrameSession, channel: MiningChannel, work: LiveJob): Handed {
   const { core } = channel;
   const { number, startTime } = work.data;
+  const isFirst = !channel.hasWork;
   const isAgain = core.lastJobNumber >= number;
-  const staysAsItIs = channel.hasWork && !isAgain && core.keepsDifficulty(work);
+  const staysAsItIs = !isFirst && !isAgain && core.keepsDifficulty(work);
   const { variant, clean } = staysAsItIs ? { variant: 0, clean: core.sent(work) } : core.assign(work);
   const { difficulty } = core.assignment!;
-  if (difficulty !== channel.told) {
-    channel.told = difficulty;
-    sendTarget(session, channel);
-  }
-  const aheadOfAll = Math.max(Math.floor(session.context.clock.wallMs() / 1000), channel.minNtime) + 1;
-  channel.minNtime = variant === 0 ? startTime : aheadOfAll;
-  const { minNtime } = channel;
-  return { jobName: session.names.nameOf({ number, variant, minNtime }), isFuture: clean, minNtime };
+  const isOther = difficulty !== channel.told;
+  channel.told = difficulty;
+  if (isOther && !isFirst) sendTarget(session, channel);
+  const minNtime = variant === 0 ? startTime : channel.unsearchedTime(session.context.clock.monotonicMs());
+  channel.begins(minNtime, session.context.clock.monotonicMs());
+  const jobName = session.names.nameOf({ number, variant, minNtime });
+  return { jobName, isFuture: clean, minNtime, owesTarget: isOther && isFirst };
 }
 
 /** @param merkleRoot for a standard channel that gets a job of its own. */
-function send(
+function sendJob(
   { connection, context: { jobFrames } }: FrameSession,
   channelId: number,
   work: LiveJob,
@@ -116,6 +131,14 @@ function send(
       ? jobFrames.extended(work, addressed)
       : jobFrames.standard(work, addressed, merkleRoot),
   );
+}
+
+function sendTip(
+  { connection, context: { jobFrames } }: FrameSession,
+  channelId: number,
+  work: LiveJob,
+  { jobName, isFuture }: Handed,
+): void {
   if (isFuture) connection.send(jobFrames.prevHash(work, channelId, jobName));
 }
 

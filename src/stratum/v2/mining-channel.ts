@@ -34,8 +34,9 @@ export class MiningChannel {
   acknowledgedMs = Number.NEGATIVE_INFINITY;
   /** The difficulty whose target the client was told last. */
   told: number;
-  /** What was told with its newest job, seconds. */
-  minNtime = 0;
+  /** What was told with its newest job, seconds, and when that was. */
+  #minNtime = 0;
+  #begunMs = 0;
 
   constructor({ id, kind, isWide, group, miner, coinbaseBytes, core }: MiningChannelOptions, told: number) {
     this.id = id;
@@ -46,6 +47,17 @@ export class MiningChannel {
     this.coinbaseBytes = coinbaseBytes;
     this.core = core;
     this.told = told;
+  }
+
+  /** A job was sent with this min_ntime. */
+  begins(minNtime: number, nowMs: number): void {
+    this.#minNtime = minNtime;
+    this.#begunMs = nowMs;
+  }
+
+  /** A time that its device has not come to: it counts on from what it was told, a second each second (5.3.11). */
+  unsearchedTime(nowMs: number): number {
+    return this.#minNtime + Math.ceil((nowMs - this.#begunMs) / 1000) + 1;
   }
 
   /** Whether a job was sent. */

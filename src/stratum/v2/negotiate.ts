@@ -1,5 +1,6 @@
 /** RequestExtensions (extension 0x0001): which extensions a connection may use. */
 import {
+  negotiationExtension,
   type RequestExtensions,
   requestExtensionsError,
   requestExtensionsSuccess,
@@ -19,7 +20,8 @@ export interface Negotiation {
  * nothing is told that nothing was agreed on.
  */
 export function negotiate({ requestId, requestedExtensions }: RequestExtensions): Negotiation {
-  const requested = [...new Set(requestedExtensions)];
+  // Who speaks this extension has it.
+  const requested = [...new Set(requestedExtensions)].filter((one) => one !== negotiationExtension);
   const agreed = requested.filter((extension) => supported.includes(extension));
   const isRefused = agreed.length === 0 && requested.length > 0;
   const answer = isRefused

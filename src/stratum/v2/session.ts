@@ -74,10 +74,10 @@ export class FrameSession implements StratumSession, ConnectionHandler {
   /** What the client calls itself. */
   agent = "";
   standardJobsOnly = false;
-  /** Where it was agreed that names of workers come with their shares. */
-  workerNames: WorkerNames | undefined;
   /** Shares that are not settled. */
   pendingShares = 0;
+  readonly #workerNames: WorkerNames;
+  #namesWorkers = false;
   #state: "handshake" | "setup" | "ready" = "handshake";
   /** When the present wait for the handshake, the setup or a first channel began. */
   #waitingSinceMs: number;
@@ -106,6 +106,12 @@ export class FrameSession implements StratumSession, ConnectionHandler {
     this.#waitingSinceMs = openedMs;
     this.#lastMessageMs = openedMs;
     this.#onClosed = onClosed;
+    this.#workerNames = new WorkerNames(context.limits.workersPerConnection);
+  }
+
+  /** Where it was agreed that names of workers come with their shares. */
+  get workerNames(): WorkerNames | undefined {
+    return this.#namesWorkers ? this.#workerNames : undefined;
   }
 
   messages(_: Buffer, from: number): number {
@@ -223,8 +229,7 @@ export class FrameSession implements StratumSession, ConnectionHandler {
       case requestExtensions:
         this.#decoded(requestExtensions, frame, (request) => {
           const { answer, agreed } = negotiate(request);
-          const hasNames = agreed.includes(workerTrackingExtension);
-          this.workerNames = hasNames ? new WorkerNames(this.context.limits.workersPerConnection) : undefined;
+          this.#namesWorkers = agreed.includes(workerTrackingExtension);
           this.connection.send(answer);
         });
         break;

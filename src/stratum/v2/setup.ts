@@ -49,6 +49,7 @@ function refused(errorCode: SetupErrorCode, flags: number): SetupVerdict {
 /** What the client calls itself: firmware profiles go by it, and logs show it. */
 export function agentOf({ vendor, hardwareVersion, firmware }: SetupConnection): string {
   return [vendor, hardwareVersion, firmware]
+    .map((part) => part.replace(/[\p{Cc}\p{Cf}]/gu, ""))
     .filter((part) => part !== "")
     .join("/")
     .slice(0, maxAgentLength);

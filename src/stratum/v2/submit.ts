@@ -117,8 +117,7 @@ function judge(
         } else {
           session.conduct.refused(reason, 1);
           session.conduct.blame(reason, 1);
-          const isVersionRollingAllowed = session.context.versionMask !== 0;
-          sendError(session, channel.id, sequenceNumber, submitErrorCode(reason, isVersionRollingAllowed));
+          refused(session, channel, sequenceNumber, reason);
         }
         // A pool that cannot store shares sends its miners to their backup.
         if (reason === "unavailable") session.finish("unavailable");
@@ -128,6 +127,18 @@ function judge(
       }
     },
   );
+}
+
+function refused(
+  session: FrameSession,
+  channel: MiningChannel,
+  sequenceNumber: number,
+  reason: Reason,
+): void {
+  // Of a channel that was closed meanwhile the client knows nothing any more.
+  if (session.channels.get(channel.id) !== channel) return;
+  const isVersionRollingAllowed = session.context.versionMask !== 0;
+  sendError(session, channel.id, sequenceNumber, submitErrorCode(reason, isVersionRollingAllowed));
 }
 
 /** Refused without having been judged. */

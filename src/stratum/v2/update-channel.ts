@@ -22,14 +22,17 @@ export function updateChannel(session: FrameSession, request: UpdateChannel): vo
     refuse(session, request.channelId, wishes);
     return;
   }
-  const { core, told } = channel;
+  const { core } = channel;
   core.reconsider(session.profile, wishes, wishes.nominal === undefined ? "here" : "start");
   const { current } = context.jobs;
-  const isOther = current !== undefined && channel.hasWork && core.difficultyFor(current) !== told;
-  // What the client cannot work with must go; any other change can wait for the next job.
-  const isDue = isOther && (told < (wishes.easiest ?? 0) ? core.hasName(current) : core.canAssign(current));
-  if (isDue) sendWork(session, channel, current);
-  else sendTarget(session, channel);
+  const difficulty = current === undefined ? core.wanted : core.difficultyFor(current);
+  // Where the present job has no name left for it, the next one carries the change.
+  if (current !== undefined && channel.hasWork && difficulty !== channel.told && core.canAssign(current)) {
+    sendWork(session, channel, current);
+  } else {
+    channel.told = difficulty;
+    sendTarget(session, channel);
+  }
   context.metrics.channelUpdateAnswered("accepted");
 }
 
