@@ -5,6 +5,7 @@ import { setupFlags } from "../../../../src/protocol/v2/common.ts";
 import { FrameClient } from "../../../support/frame-client.ts";
 import { soon } from "../../../support/open-stratum.ts";
 import { anAddress, type StratumUnderTest } from "../../../support/stratum.ts";
+import { v2Parts } from "../../../support/v2-parts.ts";
 import {
   anExtendedShare,
   aV2Job,
@@ -99,6 +100,20 @@ describe("at opening", () => {
     expect(client.all("NewMiningJob")[0]).toMatchObject({ channelId });
   });
 
+  test("a first job on a network that is easier than the answer told is followed by its target", async () => {
+    pool.jobs.current = undefined;
+    await openStandard(client);
+    pool.broadcast(aV2Job({ number: 11, bits: 0x1d00ffff }));
+    await client.untilReceived("SetNewPrevHash", 1);
+    expect(since(1)).toEqual([
+      "OpenStandardMiningChannel.Success",
+      "NewMiningJob",
+      "SetTarget",
+      "SetNewPrevHash",
+    ]);
+    expect(client.all("SetTarget")[0].maximumTarget).toEqual(targetOf(1));
+  });
+
   test("version rolling is not allowed where the pool has no mask", async () => {
     pool = await aV2Pool({ versionMask: 0 });
     client = await FrameClient.setUp(portOf(pool));
@@ -181,6 +196,20 @@ describe("a new tip", () => {
     expect(jobs.every(({ minNtime }) => minNtime === undefined)).toBe(true);
     expect(tips.map(({ jobId }) => jobId)).toEqual(jobs.map(({ jobId }) => jobId));
     expect(tips[0].previousHash).toEqual(Buffer.from(previousHash));
+  });
+
+  test("whose coinbase has no room for a channel's extranonce closes that channel, and no other", async () => {
+    let hasRoom = true;
+    const { wideJob } = v2Parts;
+    pool = await aV2Pool({ v2: { ...v2Parts, wideJob: (job) => (hasRoom ? wideJob(job) : undefined) } });
+    client = await FrameClient.setUp(portOf(pool));
+    const { channelId } = await openExtended(client, { minExtranonceSize: 16 });
+    await openExtended(client);
+    hasRoom = false;
+    pool.broadcast(aV2Job({ number: 11, tipNumber: 2, clean: true }));
+    expect(await client.next("CloseChannel")).toMatchObject({ channelId });
+    await client.untilReceived("SetNewPrevHash", 3);
+    expect(pool.stratum.counts.workers).toBe(1);
   });
 
   test("that is too easy for a channel's target brings it another one, before the job", async () => {

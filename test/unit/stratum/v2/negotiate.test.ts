@@ -17,6 +17,8 @@ test.each([
   [[2], [2]],
   [[2, 3, 2], [2]],
   [[0xffff, 2], [2]],
+  [[1, 2], [2]],
+  [[1], []],
   [[], []],
 ])("of the extensions %j, %j are agreed on", async (requested, supportedExtensions) => {
   expect(await client.request(request(requested), "RequestExtensions.Success")).toEqual({

@@ -159,6 +159,15 @@ describe("SetupConnection", () => {
     expect(Buffer.from(target).readUIntLE(22, 6)).toBe(Math.floor((0xffff / 512) * 2 ** 32));
   });
 
+  test("may have any characters in its texts; what shows them leaves control characters out", async () => {
+    const firmware = [aFirmware({ name: "odd", agents: ["odd/x"], difficultyStart: 512 })];
+    pool = await aV2Pool({ firmware });
+    const texts = { vendor: "odd\u0000\u0000", hardwareVersion: "\u0007", firmware: "x", deviceId: "\n" };
+    const client = await FrameClient.setUp(portOf(pool), texts);
+    const { target } = await openStandard(client, { nominalHashRate: 0 });
+    expect(Buffer.from(target).readUIntLE(22, 6)).toBe(Math.floor((0xffff / 512) * 2 ** 32));
+  });
+
   test.each([
     ["a request for extensions", requestExtensions.encode({ requestId: 1, requestedExtensions: [2] })],
     ["a share", aStandardShare(1)],

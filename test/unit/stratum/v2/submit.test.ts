@@ -281,6 +281,16 @@ describe("shares that wait for the journal", () => {
     await soon("the fifth", () => pool.shares.submissions.length === 5);
   });
 
+  test("of a channel that was closed meanwhile are not spoken of", async () => {
+    const { channelId } = await openStandard(client);
+    await submitted(aStandardShare(channelId));
+    client.send(closeChannel.encode({ channelId, reasonCode: "" }));
+    await soon("the end of the channel", () => pool.stratum.counts.subscribed === 0);
+    pool.shares.commit("stale");
+    await openStandard(client);
+    expect(client.names).not.toContain("SubmitShares.Error");
+  });
+
   test("of a connection that has ended are counted all the same", async () => {
     const { channelId } = await openStandard(client);
     await submitted(aStandardShare(channelId));

@@ -5,6 +5,7 @@ import { FrameClient } from "../../../support/frame-client.ts";
 import type { StratumUnderTest } from "../../../support/stratum.ts";
 import {
   anyTarget,
+  aV2Job,
   aV2Pool,
   hashRateAt,
   nominalHashRate,
@@ -68,6 +69,26 @@ test("a flood of changes costs no job its name: they wait for the next job", asy
   expect(client.all("NewExtendedMiningJob").length).toBeLessThanOrEqual(64);
   const maximumTarget = targetOf(1_000_000);
   expect((await client.request(update({ maximumTarget }), "SetTarget")).maximumTarget).toEqual(maximumTarget);
+  const from = client.names.length;
+  pool.broadcast(aV2Job({ number: 11 }));
+  await client.next("NewExtendedMiningJob", from);
+  expect(client.names.slice(from)).toEqual(["NewExtendedMiningJob"]);
+});
+
+test("before the pool has a job a change is told, and the first job comes with it", async () => {
+  pool.jobs.current = undefined;
+  const waiting = await FrameClient.setUp(portOf(pool));
+  const opened = await openExtended(waiting);
+  const frame = updateChannel.encode({
+    channelId: opened.channelId,
+    nominalHashRate: hashRateAt(10_000),
+    maximumTarget: anyTarget,
+  });
+  expect((await waiting.request(frame, "SetTarget")).maximumTarget).toEqual(targetOf(10_000));
+  const from = waiting.names.length;
+  pool.broadcast(aV2Job({ number: 11 }));
+  await waiting.untilReceived("SetNewPrevHash", 1);
+  expect(waiting.names.slice(from)).toEqual(["NewExtendedMiningJob", "SetNewPrevHash"]);
 });
 
 test.each([
