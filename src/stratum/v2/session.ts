@@ -76,7 +76,7 @@ export class FrameSession implements StratumSession, ConnectionHandler {
   standardJobsOnly = false;
   /** Shares that are not settled. */
   pendingShares = 0;
-  readonly #workerNames: WorkerNames;
+  #workerNames: WorkerNames | undefined;
   #namesWorkers = false;
   #state: "handshake" | "setup" | "ready" = "handshake";
   /** When the present wait for the handshake, the setup or a first channel began. */
@@ -106,7 +106,6 @@ export class FrameSession implements StratumSession, ConnectionHandler {
     this.#waitingSinceMs = openedMs;
     this.#lastMessageMs = openedMs;
     this.#onClosed = onClosed;
-    this.#workerNames = new WorkerNames(context.limits.workersPerConnection);
   }
 
   /** Where it was agreed that names of workers come with their shares. */
@@ -230,6 +229,8 @@ export class FrameSession implements StratumSession, ConnectionHandler {
         this.#decoded(requestExtensions, frame, (request) => {
           const { answer, agreed } = negotiate(request);
           this.#namesWorkers = agreed.includes(workerTrackingExtension);
+          if (this.#namesWorkers)
+            this.#workerNames ??= new WorkerNames(this.context.limits.workersPerConnection);
           this.connection.send(answer);
         });
         break;
