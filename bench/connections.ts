@@ -240,7 +240,7 @@ async function memory(server: Server, generator: Generator): Promise<number[]> {
 interface BlockTimes {
   readonly firstJobMs: readonly number[];
   readonly fullJobMs: readonly number[];
-  readonly lineBytes: number;
+  readonly fullJobBytes: number;
 }
 
 async function blockTimes(server: Server, generator: Generator): Promise<BlockTimes> {
@@ -252,7 +252,7 @@ async function blockTimes(server: Server, generator: Generator): Promise<BlockTi
   return {
     firstJobMs: since(times.firstJobMs),
     fullJobMs: since(times.fullJobMs),
-    lineBytes: times.lineBytes,
+    fullJobBytes: times.fullJobBytes,
   };
 }
 
@@ -298,7 +298,7 @@ function blockCells(all: readonly BlockTimes[]): Cell[] {
     middle(({ firstJobMs }) => firstJobMs[1]!),
     middle(({ fullJobMs }) => fullJobMs[0]!),
     middle(({ fullJobMs }) => fullJobMs[1]!),
-    all[0]!.lineBytes,
+    all[0]!.fullJobBytes,
   ];
 }
 

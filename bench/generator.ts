@@ -27,6 +27,9 @@ export interface LoadResult {
   /** Open loop: how late the generator itself sent. */
   readonly lateP50Ms: number;
   readonly lateP99Ms: number;
+  /** Payload of TCP. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
 }
 
 /** Median, 99th percentile and last of all connections, milliseconds. */
@@ -57,8 +60,9 @@ export interface StormResult {
 export interface BlockResult {
   readonly firstJobMs: readonly [number, number];
   readonly fullJobMs: readonly [number, number];
-  /** Of the line with the full job. */
-  readonly lineBytes: number;
+  /** What came over the wire for them: for V2 with the tip, and sealed. */
+  readonly firstJobBytes: number;
+  readonly fullJobBytes: number;
 }
 
 export interface Generator {
@@ -81,8 +85,8 @@ const log = (line: string) => console.error(`… ${line}`);
 const flags = ["-O2", "-pthread"];
 
 export async function buildGenerator(): Promise<string> {
-  const more = ["floor.cpp", "miner.cpp", "work.cpp"].map(source);
-  return (await buildCoreProgram({ log, source: source("load.cpp"), more, flags })).path;
+  const more = ["floor.cpp", "line_miner.cpp", "load.cpp", "miner.cpp", "work.cpp"].map(source);
+  return (await buildCoreProgram({ log, source: source("generator.cpp"), more, flags })).path;
 }
 
 /** @param cpu the only processor it runs on while it measures; it prepares on all. */

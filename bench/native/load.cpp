@@ -1,16 +1,17 @@
-// Thousands of V1 miners in one thread, for bench/pool.ts and bench/connections.ts. Shares are real: each has its own extranonce2, coinbase,
-// merkle root and header that meets the assigned target. They are prepared before the clock starts, so that sending
-// them and reading answers is all that happens while it runs.
+// Thousands of miners in one thread, for bench/pool.ts, bench/connections.ts and bench/v2.ts. Shares are real: each has a header of its own
+// that meets the assigned target. They are prepared before the clock starts, so that sending them and reading answers is all that happens
+// while it runs.
 //
 // Commands are lines on standard input, each answered by a line of JSON on standard output; one that fails is answered
 // by {"error": …} and ends the process.
-//   connect PORT COUNT USER     to 127.0.0.1; done when every miner is authorized and has a job
+//   connect PORT COUNT USER     to 127.0.0.1; done when every miner has work
 //   storm PORT COUNT USER       the same for COUNT connections opened at once, each going on by itself; with times
 //   prepare SHARES real|any     for the newest job, divided among the miners; "any": for servers that do not look
-//   closed SECONDS OUTSTANDING  keeps that many submissions under way on every connection
+//   closed SECONDS OUTSTANDING  keeps that many submissions under way on every channel; V1 has one a connection
 //   open SECONDS PER_SECOND     evenly spaced, all connections in turn; latency counts from when a share was due
 //   block                       says {"armed":true}, then waits until all miners have the full job of a new tip
-// Started as `load floor` it is the other side instead: see floor.h.
+#include "load.h"
+
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -18,19 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <vector>
 
-#include "floor.h"
-#include "miner.h"
 
 namespace bench {
 namespace {
@@ -39,7 +40,6 @@ constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kSetUpNs = 60 * kSecondNs;
 /// How long answers may take after the last submission.
 constexpr std::uint64_t kDrainNs = 10 * kSecondNs;
-constexpr std::size_t kSharesPerTask = 1'024;
 
 double CpuSeconds() {
   timespec used;
@@ -92,20 +92,49 @@ class RealTime {
   }
 };
 
+using Miners = std::vector<std::unique_ptr<Miner>>;
+
+/// What a run used, since the meter was made.
+class Meter {
+ public:
+  explicit Meter(const Miners& miners) : miners_(miners), cpuBefore_(CpuSeconds()), before_(Sum()) {}
+
+  double cpuSeconds() const { return CpuSeconds() - cpuBefore_; }
+  Traffic traffic() const {
+    const auto [sent, received] = Sum();
+    return {sent - before_.sent, received - before_.received};
+  }
+
+ private:
+  Traffic Sum() const {
+    Traffic sum;
+    for (const auto& miner : miners_) {
+      sum.sent += miner->traffic().sent;
+      sum.received += miner->traffic().received;
+    }
+    return sum;
+  }
+
+  const Miners& miners_;
+  const double cpuBefore_;
+  const Traffic before_;
+};
+
 class Load {
  public:
-  Load() : epoll_(epoll_create1(EPOLL_CLOEXEC)), kernel_(*penstock::UsableKernels().front()) {
+  explicit Load(const MakeMiner& make)
+      : make_(make), epoll_(epoll_create1(EPOLL_CLOEXEC)), kernel_(*penstock::UsableKernels().front()) {
     Watch(STDIN_FILENO, nullptr);
   }
 
   void Connect(std::uint16_t port, std::size_t count, const std::string& user) {
     Tally ignored;
     for (std::size_t i = 0; i < count; i++) {
-      Miner& miner = miners_.emplace_back(port, user);
+      Miner& miner = Add(port, user, Miner::Opening::kWaits);
       Watch(miner.fd(), &miner);
     }
     const std::uint64_t deadline = NowNs() + kSetUpNs;
-    const auto ready = [&] { return std::ranges::all_of(miners_, &Miner::ready); };
+    const auto ready = [&] { return std::ranges::all_of(miners_, [](const auto& miner) { return miner->ready(); }); };
     while (!ready()) {
       Turn(100, [&](Miner& miner) { miner.Read(ignored); });
       if (NowNs() > deadline) throw std::runtime_error("miners have no work a minute after they connected");
@@ -121,7 +150,7 @@ class Load {
     const std::uint64_t startedAt = NowNs();
     for (std::size_t i = 0; i < count; i++) {
       failures.Watched([&] {
-        Miner& miner = miners_.emplace_back(port, user, Miner::Opening::kGoesOn);
+        Miner& miner = Add(port, user, Miner::Opening::kGoesOn);
         Watch(miner.fd(), &miner, EPOLLIN | EPOLLOUT);
       });
     }
@@ -142,41 +171,29 @@ class Load {
   void Prepare(std::size_t shares, bool real) {
     Idle();
     const std::size_t each = (shares + miners_.size() - 1) / miners_.size();
-    struct Task {
-      Miner* miner;
-      const Work* work;
-      std::size_t first;
-    };
-    std::vector<Task> tasks;
-    for (Miner& miner : miners_) {
-      const Work& work = miner.TakeWork(kernel_, each);
-      for (std::size_t first = 0; first < each; first += kSharesPerTask) tasks.push_back({&miner, &work, first});
-    }
-    InParallel(tasks.size(), [&](std::size_t i) {
-      const auto& [miner, work, first] = tasks[i];
-      const std::span part = miner->shares().subspan(first).first(std::min(kSharesPerTask, each - first));
-      const auto extranonce2 = miner->firstExtranonce2() + static_cast<std::uint32_t>(first);
-      if (real) return MakeShares(kernel_, *work, miner->extranonce1(), miner->target(), extranonce2, part);
-      for (std::size_t k = 0; k < part.size(); k++) part[k] = {extranonce2 + static_cast<std::uint32_t>(k), 0};
-    });
+    std::vector<ShareTask> tasks;
+    for (const auto& miner : miners_) miner->Prepare(kernel_, each, real, tasks);
+    InParallel(tasks.size(), [&](std::size_t i) { tasks[i](); });
     std::printf("{\"shares\":%zu}\n", each * miners_.size());
   }
 
   void ClosedLoop(double seconds, std::size_t outstanding) {
     Tally tally;
     Begin(outstanding);
-    const double cpuBefore = CpuSeconds();
+    const Meter meter(miners_);
     const std::uint64_t startedAt = NowNs();
     const std::uint64_t endsAt = startedAt + static_cast<std::uint64_t>(seconds * 1e9);
-    for (Miner& miner : miners_) Submit(miner, outstanding, NowNs(), tally);
+    for (const auto& miner : miners_) Submit(*miner, outstanding * miner->channels(), NowNs(), tally);
     while (tally.underWay > 0 && NowNs() < endsAt + kDrainNs) {
       Turn(100, [&](Miner& miner) {
         const std::size_t answers = miner.Read(tally);
         const std::uint64_t now = NowNs();
-        if (answers > 0 && now < endsAt && !tally.newTip) Submit(miner, answers, now, tally);
+        if (answers == 0 || now >= endsAt || tally.newTip) return;
+        miner.SubmitAnswered(now, tally);
+        NoteStuck(miner);
       });
     }
-    Print(tally, nullptr, NowNs() - startedAt, CpuSeconds() - cpuBefore);
+    Print(tally, nullptr, NowNs() - startedAt, meter);
   }
 
   void OpenLoop(double seconds, double perSecond) {
@@ -184,7 +201,7 @@ class Load {
     Tally tally;
     Histogram late;
     Begin(kMostUnderWayInOpenLoop);
-    const double cpuBefore = CpuSeconds();
+    const Meter meter(miners_);
     const auto total = static_cast<std::uint64_t>(seconds * perSecond);
     const double spacing = 1e9 / perSecond;
     const std::uint64_t startedAt = NowNs() + kSecondNs / 100;
@@ -197,7 +214,7 @@ class Load {
     const auto sendDue = [&] {
       for (std::uint64_t now = NowNs(); sent < total && dueAt(sent) <= now && !tally.newTip; sent++) {
         late.Record(now - dueAt(sent));
-        Submit(miners_[sent % miners_.size()], 1, dueAt(sent), tally);
+        Submit(*miners_[sent % miners_.size()], 1, dueAt(sent), tally);
       }
     };
     const std::uint64_t deadline = dueAt(total) + kDrainNs;
@@ -206,24 +223,25 @@ class Load {
       sendDue();
       if (tally.newTip && tally.underWay == 0) break;
     }
-    Print(tally, &late, NowNs() - startedAt, CpuSeconds() - cpuBefore);
+    Print(tally, &late, NowNs() - startedAt, meter);
   }
 
   void ExpectBlock() {
     Idle();
     Tally ignored;
-    for (Miner& miner : miners_) miner.ExpectTip();
+    for (const auto& miner : miners_) miner->ExpectTip();
     std::printf("{\"armed\":true}\n");
     std::fflush(stdout);
     const std::uint64_t deadline = NowNs() + kSetUpNs;
-    while (!std::ranges::all_of(miners_, [](const Miner& miner) { return miner.tipTimes().fullJobNs > 0; })) {
+    while (!std::ranges::all_of(miners_, [](const auto& miner) { return miner->tipTimes().fullJobNs > 0; })) {
       Turn(100, [&](Miner& miner) { miner.Read(ignored); });
       if (NowNs() > deadline) throw std::runtime_error("miners have no work on a new tip within a minute");
     }
     const auto [first, last] = Ends([](const Miner& miner) { return miner.tipTimes().firstJobNs; });
     const auto [firstFull, lastFull] = Ends([](const Miner& miner) { return miner.tipTimes().fullJobNs; });
-    std::printf("{\"firstJobMs\":[%.3f,%.3f],\"fullJobMs\":[%.3f,%.3f],\"lineBytes\":%zu}\n", Ms(first), Ms(last),
-                Ms(firstFull), Ms(lastFull), miners_.front().notifyLength());
+    std::printf("{\"firstJobMs\":[%.3f,%.3f],\"fullJobMs\":[%.3f,%.3f],\"firstJobBytes\":%zu,\"fullJobBytes\":%zu}\n",
+                Ms(first), Ms(last), Ms(firstFull), Ms(lastFull), miners_.front()->tipTimes().firstJobBytes,
+                miners_.front()->tipTimes().fullJobBytes);
   }
 
   /// Waits for a command; the end of the input ends the process.
@@ -306,12 +324,12 @@ class Load {
     std::vector<std::uint64_t> complete;
     std::vector<std::uint64_t> work;
     std::size_t retried = 0;
-    for (const Miner& miner : miners_) {
-      const auto [connectedNs, readyNs] = miner.openingTimes();
+    for (const auto& miner : miners_) {
+      const auto [connectedNs, readyNs] = miner->openingTimes();
       if (connectedNs > 0) connected.push_back(connectedNs - startedAt);
       if (readyNs > 0) complete.push_back(readyNs - startedAt);
       if (readyNs > 0) work.push_back(readyNs - connectedNs);
-      if (miner.Retransmissions() > 0) retried++;
+      if (miner->Retransmissions() > 0) retried++;
     }
     std::printf(
         "{\"ready\":%zu,\"failed\":%zu,\"firstFailure\":%s,\"retried\":%zu,\"openedMs\":%.3f,"
@@ -362,7 +380,15 @@ class Load {
 
   void Submit(Miner& miner, std::size_t count, std::uint64_t dueNs, Tally& tally) {
     miner.Submit(count, dueNs, tally);
+    NoteStuck(miner);
+  }
+
+  void NoteStuck(Miner& miner) {
     if (miner.wantsFlush()) stuck_.push_back(&miner);
+  }
+
+  Miner& Add(std::uint16_t port, const std::string& user, Miner::Opening opening) {
+    return *miners_.emplace_back(make_(port, user, opening));
   }
 
   /// Writes that did not fit are rare: a pool that does not read. They are tried again at every turn.
@@ -379,7 +405,7 @@ class Load {
       return;
     }
     // Whoever started this is gone, or has no more commands.
-    std::exit(0);
+    std::_Exit(0);
   }
 
   /// Reads what has come meanwhile.
@@ -390,14 +416,14 @@ class Load {
 
   void Begin(std::size_t mostUnderWay) {
     Idle();
-    for (Miner& miner : miners_) miner.Begin(mostUnderWay);
+    for (const auto& miner : miners_) miner->Begin(mostUnderWay);
   }
 
   template <typename Pick>
   std::pair<std::uint64_t, std::uint64_t> Ends(Pick pick) const {
-    std::pair<std::uint64_t, std::uint64_t> ends = {pick(miners_.front()), pick(miners_.front())};
-    for (const Miner& miner : miners_) {
-      ends = {std::min(ends.first, pick(miner)), std::max(ends.second, pick(miner))};
+    std::pair<std::uint64_t, std::uint64_t> ends = {pick(*miners_.front()), pick(*miners_.front())};
+    for (const auto& miner : miners_) {
+      ends = {std::min(ends.first, pick(*miner)), std::max(ends.second, pick(*miner))};
     }
     return ends;
   }
@@ -422,33 +448,28 @@ class Load {
     if (failure) std::rethrow_exception(failure);
   }
 
-  static void Print(const Tally& tally, const Histogram* late, std::uint64_t tookNs, double cpuSeconds) {
+  static void Print(const Tally& tally, const Histogram* late, std::uint64_t tookNs, const Meter& meter) {
+    const auto [sent, received] = meter.traffic();
     const Histogram& latencies = tally.latencies;
     std::printf(
         "{\"seconds\":%.6f,\"accepted\":%lu,\"rejected\":%lu,\"unanswered\":%lu,\"unexpected\":%lu,"
         "\"firstRejection\":%s,\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"p999Ms\":%.4f,\"maxMs\":%.4f,"
-        "\"exhausted\":%s,\"newTip\":%s,\"cpuSeconds\":%.6f,\"lateP50Ms\":%.4f,\"lateP99Ms\":%.4f}\n",
+        "\"exhausted\":%s,\"newTip\":%s,\"cpuSeconds\":%.6f,\"lateP50Ms\":%.4f,\"lateP99Ms\":%.4f,"
+        "\"bytesSent\":%lu,\"bytesReceived\":%lu}\n",
         static_cast<double>(tookNs) / 1e9, tally.accepted, tally.rejected, tally.underWay, tally.unexpected,
         tally.firstRejection.empty() ? "null" : Quoted(tally.firstRejection).c_str(), Ms(latencies.Percentile(0.5)),
         Ms(latencies.Percentile(0.99)), Ms(latencies.Percentile(0.999)), Ms(latencies.max()),
-        tally.exhausted ? "true" : "false", tally.newTip ? "true" : "false", cpuSeconds,
-        late ? Ms(late->Percentile(0.5)) : 0, late ? Ms(late->Percentile(0.99)) : 0);
+        tally.exhausted ? "true" : "false", tally.newTip ? "true" : "false", meter.cpuSeconds(),
+        late ? Ms(late->Percentile(0.5)) : 0, late ? Ms(late->Percentile(0.99)) : 0, sent, received);
   }
 
+  const MakeMiner& make_;
   const int epoll_;
   const penstock::Sha256Kernel& kernel_;
-  std::deque<Miner> miners_;
+  Miners miners_;
   std::vector<Miner*> stuck_;
   std::string input_;
 };
-
-/// A descriptor for each connection, as many as the system lets this user have.
-void RaiseDescriptorLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 void Run(Load& load, const std::string& line) {
   std::istringstream words(line);
@@ -480,21 +501,29 @@ void Run(Load& load, const std::string& line) {
 }
 
 }  // namespace
-}  // namespace bench
 
-int main(int count, char** words) {
-  bench::RaiseDescriptorLimit();
-  if (count > 1 && std::string_view(words[1]) == "floor") return bench::ServeFloor();
+int RunLoad(const MakeMiner& make) {
+  RaiseDescriptorLimit();
   // Postgres uses this processor too, and the generator must not be what is waited for; refused to anyone but root.
   setpriority(PRIO_PROCESS, 0, -15);
   try {
-    bench::Load load;
+    Load load(make);
     for (;;) {
-      bench::Run(load, load.NextCommand());
+      Run(load, load.NextCommand());
       std::fflush(stdout);
     }
   } catch (const std::exception& error) {
-    std::printf("{\"error\":%s}\n", bench::Quoted(error.what()).c_str());
+    std::printf("{\"error\":%s}\n", Quoted(error.what()).c_str());
+    std::fflush(stdout);
     return 1;
   }
 }
+
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace bench

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "job.h"
+#include "miner.h"
 
 namespace bench {
 
@@ -22,12 +23,6 @@ struct NotifyHead {
   std::string_view previousHash;
   bool hasTransactions;
   bool clean;
-};
-
-/// A prepared share: header version and time are the job's, the upper half of extranonce2 is zero.
-struct Share {
-  std::uint32_t extranonce2;
-  std::uint32_t nonce;
 };
 
 /// These take lines as the pool writes them ("params" last), not any JSON. They throw std::runtime_error on others.

@@ -96,13 +96,13 @@ test.each(["node", "c++"] as const)("the floor in %s serves a storm and sends a 
   expect(await generator.storm(floor.port, 200, user)).toMatchObject({ ready: 200, failed: 0 });
   let announced: Promise<number> | undefined;
 
-  const { firstJobMs, fullJobMs, lineBytes } = await generator.expectBlock(() => {
+  const { firstJobMs, fullJobMs, fullJobBytes } = await generator.expectBlock(() => {
     announced = floor.newBlock();
   });
 
   expect(firstJobMs[0]).toBeGreaterThan(await announced!);
   expect(fullJobMs).toEqual(firstJobMs);
-  expect(lineBytes).toBeGreaterThan(1_000);
+  expect(fullJobBytes).toBeGreaterThan(1_000);
   await generator.stop();
   await floor.stop();
 });
