@@ -1,4 +1,4 @@
-/** Drives bench/native/load.cpp, the V1 load generator: one process, commands in, results out as lines of JSON. */
+/** Drives bench/native/load.cpp, the load generator: one process, commands in, results out as lines of JSON. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,7 +13,7 @@ export interface LoadResult {
   /** Answers to nothing that was asked. */
   readonly unexpected: number;
   readonly firstRejection: string | null;
-  /** Milliseconds from when a share was due to when its answer was read. */
+  /** Milliseconds from when a share was due to when its answer was read: for V2, the Success that covers it. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
@@ -80,19 +80,60 @@ export interface Generator {
   stop(): Promise<void>;
 }
 
+/** What the generator's miners are. */
+export type Protocol =
+  | { readonly name: "v1" }
+  | { readonly name: "v2"; readonly kind: "standard" | "extended"; readonly channels: number };
+
+export const v1: Protocol = { name: "v1" };
+
+/** As most devices are: one extended channel. */
+export const v2: Protocol = { name: "v2", kind: "extended", channels: 1 };
+
+/** @throws Error for a name that is none. */
+export function protocolOf(name: string, kind = "extended", channels = 1): Protocol {
+  if (name === "v1") return v1;
+  if (name !== "v2") throw new Error(`there is no protocol "${name}": v1, v2`);
+  if (kind !== "standard" && kind !== "extended") throw new Error(`there is no kind "${kind}" of channel`);
+  return { name, kind, channels };
+}
+
 const source = (name: string) => join(import.meta.dirname, "native", name);
 const log = (line: string) => console.error(`… ${line}`);
 const flags = ["-O2", "-pthread"];
+const commonSources = ["load.cpp", "miner.cpp"].map(source);
 
 export async function buildGenerator(): Promise<string> {
-  const more = ["floor.cpp", "line_miner.cpp", "load.cpp", "miner.cpp", "work.cpp"].map(source);
+  const more = [...commonSources, ...["floor.cpp", "line_miner.cpp", "work.cpp"].map(source)];
   return (await buildCoreProgram({ log, source: source("generator.cpp"), more, flags })).path;
 }
 
+/** A library for Node: see frame-generator.ts. */
+export async function buildFrameGenerator(): Promise<string> {
+  const more = [...commonSources, source("frame_miner.cpp")];
+  return (await buildCoreProgram({ log, source: source("frame_generator.cpp"), more, flags: libraryFlags }))
+    .path;
+}
+
+const libraryFlags = [
+  ...flags,
+  "-shared",
+  "-fPIC",
+  "-DNAPI_VERSION=8",
+  "-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+];
+
+async function commandOf(protocol: Protocol): Promise<string[]> {
+  if (protocol.name === "v1") return [await buildGenerator()];
+  const { kind, channels } = protocol;
+  const program = join(import.meta.dirname, "frame-generator.ts");
+  return [process.execPath, "--import", "tsx", program, await buildFrameGenerator(), kind, String(channels)];
+}
+
 /** @param cpu the only processor it runs on while it measures; it prepares on all. */
-export async function startGenerator(cpu?: string): Promise<Generator> {
-  const program = await buildGenerator();
-  const command = cpu === undefined ? [program] : ["taskset", "-c", cpu, program];
+export async function startGenerator(cpu?: string, protocol = v1): Promise<Generator> {
+  const program = await commandOf(protocol);
+  const command = cpu === undefined ? program : ["taskset", "-c", cpu, ...program];
   const child = spawn(command[0]!, command.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 

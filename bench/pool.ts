@@ -5,8 +5,10 @@
  *
  *   npm run bench:pool -- [--only closed,open,block,floors,parts] [--connections 1,100,1000] [--durability fsync,os]
  *     [--seconds 8] [--repeat 1] [--outstanding 8] [--shares-per-second 2000] [--miners 1000] [--native true|false]
- *     [--node-options="--cpu-prof"] [--nice=-15]
+ *     [--protocol v1,v2] [--kind extended|standard] [--channels 1] [--node-options="--cpu-prof"] [--nice=-15]
  *
+ * `--protocol v1,v2` measures both in one run; V2's connections have `--channels` channels of that kind each. Outstanding
+ * shares are of a channel, and 20 by default where V2 is measured: its pool acknowledges ten at once, or after 50 ms.
  * `--nice` gives servers a priority (as root), for a machine that has other work too.
  */
 import { execFileSync } from "node:child_process";
@@ -18,8 +20,8 @@ import { startPostgres } from "../test/support/postgres.ts";
 
 import { busySecondsOf } from "./cpu-time.ts";
 import { startFakeNode } from "./fake-node.ts";
-import { type LoadResult, startGenerator } from "./generator.ts";
-import { type CpuTime, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
+import { type LoadResult, type Protocol, protocolOf, startGenerator } from "./generator.ts";
+import { type CpuTime, type FloorKind, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
 import { median, table, whole } from "./table.ts";
 
 const { values } = parseArgs({
@@ -29,10 +31,13 @@ const { values } = parseArgs({
     durability: { type: "string", default: "fsync,os" },
     seconds: { type: "string", default: "8" },
     repeat: { type: "string", default: "1" },
-    outstanding: { type: "string", default: "8" },
+    outstanding: { type: "string" },
     "shares-per-second": { type: "string", default: "2000" },
     miners: { type: "string", default: "1000" },
     native: { type: "string" },
+    protocol: { type: "string", default: "v1" },
+    kind: { type: "string", default: "extended" },
+    channels: { type: "string", default: "1" },
     nice: { type: "string" },
     "node-options": { type: "string" },
     directory: { type: "string", default: tmpdir() },
@@ -42,7 +47,11 @@ const only = new Set(values.only.split(","));
 const seconds = Number(values.seconds);
 const repeat = Number(values.repeat);
 const connectionCounts = values.connections.split(",").map(Number);
-const outstanding = Number(values.outstanding);
+const protocols = values.protocol
+  .split(",")
+  .map((name) => protocolOf(name, values.kind, Number(values.channels)));
+const comparesProtocols = protocols.length > 1;
+const outstanding = Number(values.outstanding ?? (protocols.some(({ name }) => name === "v2") ? 20 : 8));
 const user = `${poolAddress}.bench`;
 const [poolCpu, loadCpu] = ["0", "1"] as const;
 const place = { cpu: poolCpu, nice: values.nice };
@@ -54,6 +63,7 @@ const catchUpSeconds = 120;
 /** What is measured: a floor or the pool with its settings. */
 interface Subject {
   readonly name: string;
+  readonly protocol: Protocol;
   readonly shares: "real" | "any";
   start(): Promise<Server>;
 }
@@ -78,29 +88,34 @@ for (const pid of [process.pid, postgres.server.pid]) {
   execFileSync("taskset", ["-apc", loadCpu, String(pid)], { stdio: "ignore" });
 }
 
-const nodeFloor: Subject = {
-  name: "floor: Node answers",
-  shares: "any",
-  start: () => startFloor("node", place),
-};
-const floors: readonly Subject[] = [
-  nodeFloor,
-  { name: "floor: C++ answers", shares: "any", start: () => startFloor("c++", place) },
-];
-const poolSubjects: readonly Subject[] = values.durability.split(",").map((durability) => ({
-  name: `penstock, ${durability}`,
-  shares: "real",
-  start: () =>
-    startPool({
-      directory: join(folder, String(++pools)),
-      node,
-      postgres,
-      durability,
-      place,
-      native: values.native === undefined ? undefined : values.native === "true",
-      nodeOptions: values["node-options"]?.split(" "),
-    }),
-}));
+const floors: readonly Subject[] = protocols.flatMap((protocol) => {
+  const named = (name: string, kind: FloorKind): Subject => ({
+    name: `floor: ${name}`,
+    protocol,
+    shares: "any",
+    start: () => startFloor(kind, place),
+  });
+  return protocol.name === "v1"
+    ? [named("Node answers", "node"), named("C++ answers", "c++")]
+    : [named("Node answers V2", "node-v2")];
+});
+const poolSubjects: readonly Subject[] = values.durability.split(",").flatMap((durability) =>
+  protocols.map((protocol) => ({
+    name: protocol.name === "v1" ? `penstock, ${durability}` : `penstock V2, ${durability}`,
+    protocol,
+    shares: "real",
+    start: () =>
+      startPool({
+        directory: join(folder, String(++pools)),
+        node,
+        postgres,
+        durability,
+        place,
+        native: values.native === undefined ? undefined : values.native === "true",
+        nodeOptions: values["node-options"]?.split(" "),
+      }),
+  })),
+);
 
 try {
   await main();
@@ -115,24 +130,30 @@ async function main(): Promise<void> {
   const subjects = [...(only.has("floors") ? floors : []), ...(only.has("closed") ? poolSubjects : [])];
   if (subjects.length > 0) await printClosedLoop(subjects);
   if (only.has("open")) await printOpenLoop([...(only.has("floors") ? floors : []), ...poolSubjects]);
-  if (only.has("block")) await printBlockTimes(poolSubjects[0]!);
+  if (only.has("block"))
+    for (const subject of poolSubjects.slice(0, protocols.length)) await printBlockTimes(subject);
   if (only.has("parts")) runParts();
 }
 
 async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
   const rates = new Map<string, number>();
+  const nameOf = ({ name }: Subject, protocol: string, connections: number) =>
+    `${name.replace(" V2", "")} ${protocol} ${connections}`;
   const rows: (string | number)[][] = [];
   for (const subject of subjects) {
     for (const connections of connectionCounts) {
+      const { protocol } = subject;
       const runs = await repeated(() => closedLoop(subject, connections));
       const rate = median(runs.map(rateOf));
-      if (subject === nodeFloor) rates.set(String(connections), rate);
-      const floor = rates.get(String(connections));
+      rates.set(nameOf(subject, protocol.name, connections), rate);
+      const floor = rates.get(`floor: Node answers ${protocol.name} ${connections}`);
+      const sameOfV1 = rates.get(nameOf(subject, "v1", connections));
       rows.push([
         subject.name,
         connections,
         whole(rate) + (runs.some(({ load }) => load.exhausted) ? "+" : ""),
-        floor === undefined ? "-" : (rate / floor).toFixed(2),
+        ratio(rate, floor),
+        ...(comparesProtocols ? [ratio(rate, sameOfV1)] : []),
         ...cpuCells(runs),
         median(runs.map(({ load }) => load.p50Ms)).toFixed(2),
         median(runs.map(({ load }) => load.p99Ms)).toFixed(2),
@@ -144,7 +165,7 @@ async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
   }
 
   console.log(
-    `\nClosed loop, ${outstanding} outstanding per connection, ${seconds} s, one core for the server\n`,
+    `\nClosed loop, ${outstanding} outstanding per channel, ${seconds} s, one core for the server\n`,
   );
   console.log(
     table(
@@ -153,6 +174,7 @@ async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
         "connections",
         "accepted/s",
         "to Node floor",
+        ...(comparesProtocols ? ["to V1"] : []),
         "CPU µs/share",
         "worker",
         "primary",
@@ -169,6 +191,10 @@ async function printClosedLoop(subjects: readonly Subject[]): Promise<void> {
       rows,
     ),
   );
+}
+
+function ratio(rate: number, to: number | undefined): string {
+  return to === undefined ? "-" : (rate / to).toFixed(2);
 }
 
 /** Floors have no ledger. */
@@ -311,7 +337,7 @@ async function printBlockTimes(subject: Subject): Promise<void> {
     }
     return rows;
   });
-  console.log(`\nFrom the node's notice of a new block to ${miners} miners, ms\n`);
+  console.log(`\n${subject.name}: from the node's notice of a new block to ${miners} miners, ms\n`);
   console.log(
     table(["block", "first job: first miner", "last miner", "full job: first miner", "last miner"], rows),
   );
@@ -333,7 +359,7 @@ async function withMiners<T>(
 ): Promise<T> {
   const server = await subject.start();
   running.add(server);
-  const generator = await startGenerator(loadCpu);
+  const generator = await startGenerator(loadCpu, subject.protocol);
   try {
     await generator.connect(server.port, connections, user);
     return await use(server, generator);

@@ -64,12 +64,16 @@ const projectFolder = join(import.meta.dirname, "..");
 
 export const poolAddress = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
 
-/** What answers unread: in Node (floor-server.ts) or in C++ (native/floor.cpp). */
-export async function startFloor(kind: "node" | "c++", place: Place): Promise<Server> {
+/** What only answers: V1 in Node (floor-server.ts) or in C++ (native/floor.cpp), V2 in Node (frame-floor-server.ts). */
+export type FloorKind = "node" | "c++" | "node-v2";
+
+const floorPrograms = { node: "floor-server.ts", "node-v2": "frame-floor-server.ts" };
+
+export async function startFloor(kind: FloorKind, place: Place): Promise<Server> {
   const command =
-    kind === "node"
-      ? [process.execPath, "--import", "tsx", join(import.meta.dirname, "floor-server.ts")]
-      : [await buildGenerator(), "floor"];
+    kind === "c++"
+      ? [await buildGenerator(), "floor"]
+      : [process.execPath, "--import", "tsx", join(import.meta.dirname, floorPrograms[kind])];
   const child = spawnAt(place, command);
   const nextLine = linesOf(child);
   const { port } = JSON.parse(await nextLine()) as { port: number };
@@ -130,6 +134,8 @@ export async function buildProgram(folder: string): Promise<string> {
 
 /** All miners of the bench come from one address, at once. */
 const limitsOfOneAddress = {
+  channelsPerAddress: 100_000,
+  handshakesWaiting: 20_000,
   connectionsPerAddress: 100_000,
   newConnectionsPerAddressPerSecond: 100_000,
   connectionsPerSubnet: 100_000,
