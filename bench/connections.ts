@@ -12,17 +12,12 @@
  * run where the generator and the node do. `--built false` runs the pool from its TypeScript source, whose loader costs
  * time and memory for each connection. `--nice` gives servers a priority (as root).
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { startPostgres } from "../test/support/postgres.ts";
-
 import { busySecondsOf } from "./cpu-time.ts";
-import { startFakeNode } from "./fake-node.ts";
-import { type Generator, type StormResult, startGenerator } from "./generator.ts";
-import { buildProgram, type CpuTime, poolAddress, type Server, startFloor, startPool } from "./servers.ts";
+import type { Generator, StormResult } from "./generator.ts";
+import { type CpuTime, poolAddress, type Server, startFloor } from "./servers.ts";
+import { loadCpu, pause, setStage } from "./stage.ts";
 import { type Cell, median, table, whole } from "./table.ts";
 
 const { values } = parseArgs({
@@ -46,7 +41,6 @@ const connections = Number(values.connections);
 const blocks = Number(values.blocks);
 const repeat = Number(values.repeat);
 const user = `${poolAddress}.bench`;
-const loadCpu = "1";
 const place = { cpu: values["pool-cpus"], primaryCpu: values["primary-cpu"], nice: values.nice };
 const quietMs = 5_000;
 /** Between two blocks: whatever the last one left to be done is done. */
@@ -65,30 +59,18 @@ interface Subject {
   start(): Promise<Server>;
 }
 
-const folder = mkdtempSync(join(values.directory, "penstock-bench-"));
-let pools = 0;
-const running = new Set<Server>();
-const [node, postgres] = await Promise.all([startFakeNode(), startPostgres()]);
-for (const pid of [process.pid, postgres.server.pid]) {
-  execFileSync("taskset", ["-apc", loadCpu, String(pid)], { stdio: "ignore" });
-}
-
-const program = values.built === "true" ? await buildProgram(join(folder, "program")) : undefined;
+const stage = await setStage({
+  directory: values.directory,
+  place,
+  isBuilt: values.built === "true",
+  nodeOptions: values["node-options"]?.split(" "),
+});
 const allSubjects: Readonly<Record<string, Subject>> = {
   "c++": { name: "floor: C++", start: () => startFloor("c++", place) },
   node: { name: "floor: Node", start: () => startFloor("node", place) },
   pool: {
     name: "penstock",
-    start: () =>
-      startPool({
-        directory: join(folder, String(++pools)),
-        node,
-        postgres,
-        durability: "fsync",
-        place,
-        program,
-        nodeOptions: values["node-options"]?.split(" "),
-      }),
+    start: stage.startPool,
   },
 };
 const subjects = values.subjects.split(",").map((name) => allSubjects[name]!);
@@ -96,10 +78,7 @@ const subjects = values.subjects.split(",").map((name) => allSubjects[name]!);
 try {
   await main();
 } finally {
-  for (const server of running) await server.stop();
-  await postgres.stop();
-  await node.close();
-  rmSync(folder, { recursive: true, force: true });
+  await stage.close();
 }
 
 async function main(): Promise<void> {
@@ -122,7 +101,7 @@ async function printStorm(): Promise<void> {
   const rows: Cell[][] = [];
   for (const subject of subjects) {
     const storms: Storm[] = [];
-    for (let i = 0; i < repeat; i++) storms.push(await withServer(subject, storm));
+    for (let i = 0; i < repeat; i++) storms.push(await stage.withServer(subject.start, storm));
     rows.push([subject.name, ...stormCells(storms)]);
     const trouble = storms.find(({ result }) => result.firstFailure !== null);
     if (trouble !== undefined) console.log(`${subject.name}: ${trouble.result.firstFailure}`);
@@ -196,7 +175,7 @@ async function printMemory(): Promise<void> {
   const rows: Cell[][] = [];
   for (const subject of subjects) {
     const measured: number[][] = [];
-    for (let i = 0; i < repeat; i++) measured.push(await withServer(subject, memory));
+    for (let i = 0; i < repeat; i++) measured.push(await stage.withServer(subject.start, memory));
     const [bare, quiet, used] = [0, 1, 2].map((step) => median(measured.map((steps) => steps[step]!)));
     const perConnection = (bytes: number) => whole((bytes - bare!) / connections);
     rows.push([
@@ -260,7 +239,7 @@ async function printBlockTimes(): Promise<void> {
   const rows: Cell[][] = [];
   for (const subject of subjects) {
     for (const miners of values.miners.split(",").map(Number)) {
-      const measured = await withServer(subject, async (server, generator) => {
+      const measured = await stage.withServer(subject.start, async (server, generator) => {
         await generator.connect(server.port, miners, user);
         const all: BlockTimes[] = [];
         for (let block = 1; block <= blocks; block++) all.push(await blockTimes(server, generator));
@@ -300,24 +279,4 @@ function blockCells(all: readonly BlockTimes[]): Cell[] {
     middle(({ fullJobMs }) => fullJobMs[1]!),
     all[0]!.fullJobBytes,
   ];
-}
-
-async function withServer<T>(
-  subject: Subject,
-  use: (server: Server, generator: Generator) => Promise<T>,
-): Promise<T> {
-  const server = await subject.start();
-  running.add(server);
-  const generator = await startGenerator(loadCpu);
-  try {
-    return await use(server, generator);
-  } finally {
-    await generator.stop();
-    await server.stop();
-    running.delete(server);
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
