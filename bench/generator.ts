@@ -88,7 +88,7 @@ export type Protocol =
 export const v1: Protocol = { name: "v1" };
 
 /** As most devices are: one extended channel. */
-export const v2: Protocol = { name: "v2", kind: "extended", channels: 1 };
+export const v2: Extract<Protocol, { readonly name: "v2" }> = { name: "v2", kind: "extended", channels: 1 };
 
 /** @throws Error for a name that is none. */
 export function protocolOf(name: string, kind = "extended", channels = 1): Protocol {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startFakeNode } from "../../bench/fake-node.ts";
-import { buildGenerator, startGenerator } from "../../bench/generator.ts";
+import { buildFrameGenerator, buildGenerator, startGenerator, v2 } from "../../bench/generator.ts";
 import { type PoolServer, poolAddress, startFloor, startPool } from "../../bench/servers.ts";
 import { until } from "../support/deadline.ts";
 import { startPostgres } from "../support/postgres.ts";
@@ -20,6 +20,7 @@ beforeAll(async () => {
     startFakeNode({ transactions: 300 }),
     startPostgres(),
     buildGenerator(),
+    buildFrameGenerator(),
   ]);
   ends.push(folder.remove, node.close, postgres.stop);
   const directory = join(folder.path, "pool");
@@ -80,6 +81,56 @@ test("a storm of connections is served, and the worker's memory is known", async
   expect(storm.readyMs[2]).toBeGreaterThan(storm.connectedMs[0]);
   expect(pool.residentBytes()).toBeGreaterThan(10_000_000);
   await generator.stop();
+});
+
+test.each([
+  { kind: "extended", channels: 1 },
+  { kind: "standard", channels: 3 },
+] as const)("every share of V2 is accepted: $channels $kind a connection", async ({ kind, channels }) => {
+  const generator = await startGenerator(undefined, { ...v2, kind, channels });
+  await generator.connect(pool.port, 4, user);
+  await generator.prepare(100_000, "real");
+  const before = await pool.metric("penstock_shares_answered_total", 'result="accepted"');
+
+  const closed = await generator.closedLoop(0.5, 20);
+  const open = await generator.openLoop(0.5, 200);
+
+  expect(closed).toMatchObject(flawless);
+  expect(closed.accepted).toBeGreaterThan(100);
+  expect(open).toMatchObject({ ...flawless, accepted: 100, exhausted: false });
+  expect(open.bytesSent).toBe(100 * (kind === "extended" ? 71 : 62));
+  const accepted = (await pool.metric("penstock_shares_answered_total", 'result="accepted"')) - before;
+  expect(accepted).toBe(closed.accepted + open.accepted);
+  await generator.stop();
+});
+
+test("a storm of V2 connections is served, and a new block reaches all of their channels", async () => {
+  const generator = await startGenerator(undefined, { ...v2, channels: 2 });
+  expect(await generator.storm(pool.port, 50, user)).toMatchObject({ ready: 50, failed: 0 });
+  let announced: Promise<number> | undefined;
+
+  const block = await generator.expectBlock(() => {
+    announced = newBlock();
+  });
+
+  expect(block.fullJobMs[1]).toBeGreaterThan(await announced!);
+  expect(block.fullJobMs[1]).toBeGreaterThanOrEqual(block.firstJobMs[0]);
+  expect(block.fullJobBytes).toBeGreaterThan(block.firstJobBytes);
+  await generator.stop();
+});
+
+test("V2's floor answers every share", async () => {
+  const floor = await startFloor("node-v2", {});
+  const generator = await startGenerator(undefined, v2);
+  await generator.connect(floor.port, 3, user);
+  await generator.prepare(500_000, "any");
+
+  const load = await generator.closedLoop(0.2, 20);
+
+  expect(load).toMatchObject(flawless);
+  expect(load.accepted).toBeGreaterThan(100);
+  await generator.stop();
+  await floor.stop();
 });
 
 test("connections of a storm that nobody takes are counted as failed", async () => {
