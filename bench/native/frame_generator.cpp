@@ -1,4 +1,4 @@
-// V2's generator and floor: a library for Node, whose OpenSSL seals and opens frames. See bench/frame-generator.ts.
+// V2's generator: a library for Node, whose OpenSSL seals and opens frames. See bench/frame-generator.ts.
 #include <napi.h>
 
 #include "frame_miner.h"
