@@ -1,9 +1,9 @@
 /**
  * A worker thread: answers the first messages of clients, and makes ephemeral keys ahead while none waits, since making
- * a key takes longer than using it.
+ * a key takes longer than using it. It does so at leisure: the processor is the miners'.
  */
 import { randomBytes } from "node:crypto";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { createEllswiftKey, type EllswiftKey } from "../../protocol/v2/noise/ellswift.ts";
 import { respond } from "../../protocol/v2/noise/handshake.ts";
@@ -17,6 +17,8 @@ import {
 
 /** Answered together, some milliseconds' work: a crowd costs the owner few messages, and the first of it waits little. */
 const batch = 16;
+/** Between two keys made ahead: a tenth of a processor at most, and the stock is there within a quarter of a minute. */
+const leisureMs = 12;
 /** The owner hears of the growing stock this often. */
 const newsEvery = 64;
 
@@ -35,8 +37,10 @@ port.on("message", (message: ToHandshakeThread) => {
 
 for (;;) {
   if (waiting.length > 0) answer(waiting.splice(0, batch));
-  else if (stock.length < settings.stock) makeAhead();
-  else await news();
+  else if (stock.length < settings.stock) {
+    makeAhead();
+    await Promise.race([news(), pause(leisureMs)]);
+  } else await news();
   await turn();
 }
 

@@ -1,4 +1,7 @@
-/** Handshakes of Stratum V2, in a thread: half a millisecond each would be felt by every miner in the event loop. */
+/**
+ * Handshakes of Stratum V2, in a thread: half a millisecond each would be felt by every miner in the event loop. The thread
+ * begins with the first of them: a worker that nobody speaks V2 to has none, and the rush after a restart has the processor.
+ */
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log/index.ts";
@@ -82,6 +85,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
   function begin(): void {
     const begun = start({ identity, stock });
     thread = begun;
+    retry = undefined;
     begun.on("message", (message) => {
       if (thread === begun) hear(message);
     });
@@ -126,12 +130,12 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
     if (acts.length > 0) thread?.postMessage({ kind: "respond", acts });
   }
 
-  begin();
   return {
     get waiting() {
       return waiting.length;
     },
     respond(act1, done) {
+      if (thread === undefined && retry === undefined && !isClosed) begin();
       if (thread === undefined || waiting.length >= mostWaiting) return false;
       waiting.push({ done, sinceMs: clock.monotonicMs() });
       unsent.push(Buffer.from(act1));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { xOnlyPointFromScalar } from "tiny-secp256k1";
 import { afterEach, expect, test, vi } from "vitest";
@@ -115,14 +115,18 @@ function outcome(act2: Buffer, ephemeral: ReturnType<typeof createEllswiftKey>) 
 
 test("the thread answers a crowd, each client its own, from its stock and beyond it", async () => {
   const { handshakes, seconds, stocks } = someHandshakes({ stock: 3 });
-  await once(stocks, "stock");
+  const told: number[] = [];
+  stocks.on("stock", (keys) => told.push(keys));
+  const first = createEllswiftKey(randomBytes);
+  expect(outcome((await ask(handshakes, first.ellswift))!.act2, first)).toHaveProperty("sendKey");
+  await vi.waitUntil(() => told.at(-1) === 3, { timeout: 5_000 });
   const clients = Array.from({ length: 40 }, () => createEllswiftKey(randomBytes));
   const responses = await Promise.all(clients.map(({ ellswift }) => ask(handshakes, ellswift)));
   for (const [index, client] of clients.entries()) {
     const { act2, receiveKey, sendKey } = responses[index]!;
     expect(outcome(act2, client)).toEqual({ sendKey: receiveKey, receiveKey: sendKey });
   }
-  expect(seconds.length).toBe(40);
+  expect(seconds.length).toBe(41);
   expect(handshakes.waiting).toBe(0);
   const ephemerals = new Set(responses.map((response) => response!.act2.toString("hex", 0, 64)));
   expect(ephemerals.size).toBe(40);
@@ -135,6 +139,16 @@ test("a renewed identity is shown from then on", async () => {
   expect(outcome((await ask(handshakes, client.ellswift))!.act2, client)).toMatch(/another authority/);
   handshakes.renew(anIdentity());
   expect(outcome((await ask(handshakes, client.ellswift))!.act2, client)).toHaveProperty("sendKey");
+});
+
+test("nobody's handshakes take no thread", async () => {
+  const { threads, start } = fakeThreads();
+  const { handshakes } = someHandshakes({ start });
+  handshakes.renew(anIdentity());
+  expect(threads.length).toBe(0);
+  handshakes.respond(randomBytes(64), () => {});
+  handshakes.respond(randomBytes(64), () => {});
+  expect(threads.length).toBe(1);
 });
 
 test("one bound more than may wait is refused, and one answered makes room", async () => {
