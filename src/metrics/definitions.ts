@@ -417,7 +417,7 @@ const stratumV2 = {
     name: "penstock_stratum_v2_ephemeral_keys",
     help: "Keys for handshakes that were made ahead.",
     action:
-      "0 for seconds: keys are made while clients wait, which takes a handshake three times as long. 0 for minutes: see the log for handshake-thread-died.",
+      "0 before the first client of Stratum V2, and for seconds in a rush: keys are made while clients wait, which takes a handshake more than twice as long. 0 for minutes while clients come: see the log for handshake-thread-died.",
   }),
   setups: counter({
     name: "penstock_stratum_v2_setups_total",
