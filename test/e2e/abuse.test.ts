@@ -7,9 +7,11 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sha256d } from "../../src/bitcoin/hash.ts";
 import { integerLittleEndian } from "../../src/bitcoin/target.ts";
+import { encodeFrameHeader } from "../../src/protocol/v2/frame.ts";
 import { type Bitcoind, startBitcoind } from "../support/bitcoind.ts";
 import { fundWallet, newAddress } from "../support/chain.ts";
 import { until } from "../support/deadline.ts";
+import { FrameClient } from "../support/frame-client.ts";
 import { type LedgerShare, startMiners, type TestMiners } from "../support/miners.ts";
 import { startPool, type TestPool } from "../support/pool.ts";
 import { randomSource } from "../support/random.ts";
@@ -36,12 +38,13 @@ beforeAll(async () => {
     nodes: [node],
     address: await newAddress(node),
     difficulty: 1e-8,
-    settings: { stratum: { limits: { subscribeSeconds: 2, authorizeSeconds: 3 } } },
+    settings: { stratum: { limits: { subscribeSeconds: 2, authorizeSeconds: 3, setupSeconds: 2 } } },
   });
   honest = await startMiners({
     port: () => pool.stratumPort,
     users: [`${address}.honest`],
     connections: 4,
+    protocols: ["v1", { kind: "extended" }, "v1", { kind: "standard" }],
     sharesPerSecond: 100,
   });
   workersAtStart = await workerPids(pool);
@@ -309,6 +312,29 @@ test("who says nothing, or subscribes and then says nothing, is let go in time",
   await Promise.all([silent.untilEnded(), halfOpen.untilEnded()]);
   expect(await cutOff("subscribe-timeout")).toBe(before + 1);
   expect(await cutOff("authorize-timeout")).toBe(1);
+});
+
+test("V2's peers that go no further than the handshake, change bytes or announce megabytes are let go", async () => {
+  const random = randomSource(11);
+  const silent = await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      const client = await FrameClient.open(pool.stratumPort);
+      client.sendRaw(random.bytes(64));
+      return client;
+    }),
+  );
+  for (let round = 0; round < 20; round++) {
+    const client = await FrameClient.setUp(pool.stratumPort);
+    const payload = random.bytes(round * 1_000);
+    const header = { extensionType: 0, messageType: 0x16, isChannelMessage: true };
+    const sealed = client.seal(
+      Buffer.concat([encodeFrameHeader({ ...header, payloadLength: payload.length }), payload]),
+    );
+    if (round % 2 === 0) sealed[random.integer(0, sealed.length - 1)]! ^= 1 << random.integer(0, 7);
+    client.sendRaw(sealed);
+    await client.untilEnded();
+  }
+  for (const client of silent) await client.untilEnded();
 });
 
 test("who asks much and reads nothing is cut off before the answers fill the memory", async () => {
