@@ -31,12 +31,8 @@ function reasonsBut(honest: string, { refused }: MiningRun): string[] {
   return [...refused.keys()].filter((reason) => reason !== honest);
 }
 
-test(`the pool's own miner mines blocks for ${seconds} s, and nothing but stale shares is refused`, async () => {
-  await expectHonestMining([ownMiner()]);
-});
-
-test("over Stratum V2 two of it do the same at once, on a standard and on an extended channel", async () => {
-  await expectHonestMining([ownMiner("standard"), ownMiner("extended")]);
+test(`the pool's own miner mines blocks for ${seconds} s, over V1 and both kinds of V2's channels at once, and nothing but stale shares is refused`, async () => {
+  await expectHonestMining([ownMiner(), ownMiner("standard"), ownMiner("extended")]);
 });
 
 const minerd = minerdOnPath();

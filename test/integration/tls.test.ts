@@ -215,7 +215,7 @@ test("a record that is no ClientHello gets an alert and the connection ends", as
   await untilClosed(pool, "tls-failed", garbage.length);
 });
 
-test("what begins as TLS and is no ClientHello is told apart by its first six bytes", async () => {
+test("64 bytes that begin as TLS and are no ClientHello are a key of Stratum V2, by their first six", async () => {
   const pool = await aTlsPort();
   for (const bytes of [
     "\x16{",
@@ -226,9 +226,10 @@ test("what begins as TLS and is no ClientHello is told apart by its first six by
   ]) {
     const client = RawClient.over(await tcpTo(portOf(pool)));
     client.send(Buffer.from(bytes.padEnd(64, "\0"), "latin1"));
-    await client.untilEnded();
+    await until(() => client.received.length > 0, { timeoutMs: 10_000, what: "act 2", intervalMs: 2 });
+    client.socket.destroy();
   }
-  await untilClosed(pool, "not-stratum", 5);
+  await untilClosed(pool, "peer", 5);
 });
 
 test("without a certificate TLS is turned away unanswered", async () => {
