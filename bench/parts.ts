@@ -17,7 +17,8 @@ import type { RunPlace } from "../src/journal/run.ts";
 import { loadAddon } from "../src/native/index.ts";
 import { submissionLayout, verdictLayout } from "../src/native/layout.ts";
 import type { ShareCounters } from "../src/shares/accept-shares.ts";
-import { createNativeIntake, type ShareLane } from "../src/shares/native-intake.ts";
+import type { LineLane } from "../src/shares/line-lane.ts";
+import { createNativeIntake } from "../src/shares/native-intake.ts";
 import { aJob } from "../test/support/jobs.ts";
 import { silentLog } from "../test/support/silent-log.ts";
 import { table, whole } from "./table.ts";
@@ -210,17 +211,26 @@ async function withJournal(durability: Durability, use: (journal: Journal) => Pr
   }
 }
 
-function openLane(journal: Pick<Journal, "appendRun">): ShareLane {
+function openLane(journal: Pick<Journal, "appendRun">): LineLane {
   const counters: ShareCounters = { received() {}, answered() {}, accepted() {}, windowFull() {} };
   const seen = addon.createSeenWindow(2 * shares);
-  const options = { addon, seen, jobs, journal, clock: systemClock, ntimeAheadSeconds: 7_000, counters };
-  const lane = createNativeIntake(options).createLane();
+  const options = {
+    addon,
+    seen,
+    jobs,
+    journal,
+    clock: systemClock,
+    ntimeAheadSeconds: 7_000,
+    counters,
+    isVersionRollingAllowed: true,
+  };
+  const lane = createNativeIntake(options).createLineLane();
   const id = { number: job.data.number, variant: 0 };
   lane.grant({ id, job, assignment, extranonce1: 1, versionMask: 0, user, account, worker, scheme: "pplns" });
   return lane;
 }
 
-function takeAll(lane: ShareLane, read: Buffer, done: (() => void) | undefined): void {
+function takeAll(lane: LineLane, read: Buffer, done: (() => void) | undefined): void {
   const taken = lane.take(read, 0, ({ accepted }) => {
     if (accepted !== linesPerRead) throw new Error(`${accepted} of ${linesPerRead} shares were accepted`);
     return done;

@@ -365,7 +365,10 @@ const oddLines = {
 
 // intake: settings, then what a connection sends.
 
-function reading(lines, settings = {}) {
+const reading = (lines, settings) =>
+  readingOf(Buffer.from(lines.map((line) => `${line}\n`).join("")), settings);
+
+function readingOf(sent, settings = {}) {
   const { maxEntries = 100, journalRoom = 1920, answerRoom = 400, oldestJob = 0 } = settings;
   const { targets = 0xff, networkTargets = 0, tags = 0, changes = [] } = settings;
   const head = [
@@ -377,7 +380,7 @@ function reading(lines, settings = {}) {
     u8(networkTargets),
   ];
   const rest = [u8(tags), Buffer.from([...changes, 0, 0, 0, 0, 0, 0, 0, 0]).subarray(0, 8)];
-  return Buffer.concat([...head, ...rest, Buffer.from(lines.map((line) => `${line}\n`).join(""))]);
+  return Buffer.concat([...head, ...rest, sent]);
 }
 
 function intakeSeeds() {
@@ -398,6 +401,75 @@ function intakeSeeds() {
     "job-becomes-another": reading(rolled, { answerRoom: 80, changes: [0, 17, 0, 145, 0, 209] }),
     "all-taken-back": reading(usual, { answerRoom: 80, changes: [0, 3] }),
     "comes-in-pieces": reading(usual, { changes: [85, 149, 213, 37, 245] }),
+  };
+}
+
+// frame_intake: the same settings, then frames of the target's channels: 5 and 8 are standard, 7 and 9 extended.
+
+function shareFrame(
+  channelId,
+  sequenceNumber,
+  jobName,
+  { extranonce, ntime = 0x65a0b1c2, version = 0 } = {},
+) {
+  const fields = [channelId, sequenceNumber, jobName, sequenceNumber * 77, ntime, 0x20000000 + version];
+  const end = extranonce === undefined ? [] : [u8(extranonce.length), extranonce];
+  const payload = Buffer.concat([...fields.map(u32), ...end]);
+  return Buffer.concat([frameHead(extranonce === undefined ? 0x1a : 0x1b, payload.length), payload]);
+}
+
+function frameIntakeSeeds() {
+  const extranonce = (length, i) => Buffer.alloc(length, i);
+  const ofAll = (i) => [
+    shareFrame(5, i, 1),
+    shareFrame(7, i, 1, { extranonce: extranonce(8, i) }),
+    shareFrame(5, i, 2),
+    shareFrame(9, i, 2, { extranonce: extranonce(16, i) }),
+    shareFrame(8, i, 2),
+  ];
+  const many = (make) => Array.from({ length: 20 }, (_, i) => make(i)).flat();
+  const reads = (frames, settings) => readingOf(Buffer.concat(frames), { maxEntries: 127, ...settings });
+  const oneChannel = many((i) => shareFrame(5, i, 1));
+  const odd = [
+    shareFrame(6, 1, 1),
+    shareFrame(5, 1, 3),
+    shareFrame(7, 1, 1),
+    shareFrame(5, 1, 1, { extranonce: extranonce(8, 1) }),
+    shareFrame(9, 1, 2, { extranonce: extranonce(8, 1) }),
+    shareFrame(7, 1, 1, { extranonce: extranonce(33, 1) }),
+    Buffer.concat([frameHead(0x1a, 25), Buffer.alloc(25, 5)]),
+    Buffer.concat([frameHead(0x1b, 24), Buffer.alloc(24, 7)]),
+    Buffer.concat([
+      frameHead(0x1b, 36),
+      shareFrame(7, 1, 1, { extranonce: extranonce(8, 1) }).subarray(6),
+      u24(1),
+    ]),
+    Buffer.concat([u16(0), shareFrame(5, 1, 1).subarray(2)]),
+    frameHead(0x16, 0),
+  ];
+  return {
+    "all-channels": reads(many(ofAll)),
+    "one-channel": reads(oneChannel),
+    "odd-between": reads(odd.flatMap((frame, i) => [ofAll(i)[i % 5], frame])),
+    "versions-and-times": reads(
+      many((i) => [
+        shareFrame(5, i, 1, { version: 1 << i }),
+        shareFrame(7, i, 1, { extranonce: extranonce(8, 1), ntime: 0x65a0b1c2 + i - 10 }),
+      ]),
+    ),
+    "every-other-refused": reads(many(ofAll), { targets: 0x55 }),
+    "blocks-between": reads(many(ofAll), { networkTargets: 0xaa }),
+    duplicates: reads([...ofAll(1), ...ofAll(1), ...ofAll(2), ...ofAll(1)]),
+    "window-full": reads(oneChannel, { maxEntries: 3 }),
+    "little-room-for-accepted": reads(oneChannel, { maxEntries: 69 }),
+    "retired-jobs": reads(many(ofAll), { oldestJob: 2 }),
+    "small-journal": reads(oneChannel, { journalRoom: 200 }),
+    "small-answers": reads(oneChannel, { answerRoom: 80, targets: 0x55 }),
+    "job-becomes-another": reads(many(ofAll), { journalRoom: 200, changes: [0, 17, 0, 33, 0, 49] }),
+    "channel-taken-back": reads(many(ofAll), { journalRoom: 400, changes: [0, 7, 0, 23, 55] }),
+    "all-taken-back": reads(many(ofAll), { journalRoom: 400, changes: [0, 3] }),
+    "comes-in-pieces": reads(many(ofAll), { changes: [85, 149, 213, 37, 245] }),
+    "length-lies": reads([shareFrame(5, 1, 1), frameHead(0x1a, 0xffffff), Buffer.alloc(40)]),
   };
 }
 
@@ -486,6 +558,7 @@ const seeds = {
   seen_window: seenWindowSeeds(),
   submit_line: text({ ...usualLines, ...oddLines }),
   intake: intakeSeeds(),
+  frame_intake: frameIntakeSeeds(),
   share_rows: shareRowsSeeds(),
   frame_transport: frameTransportSeeds(),
 };

@@ -6,7 +6,7 @@
 
 namespace penstock {
 
-/// Adds createIntake, createLane, grant, forget and takeSubmits: see Addon in src/native/addon.ts.
+/// Adds createIntake and what makes and works with lanes: see Addon in src/native/addon.ts.
 void AddIntake(Napi::Object& addon, const Sha256Kernel& kernel);
 
 /// Places of the numbers in a frame, under the names of src/native/layout.ts.

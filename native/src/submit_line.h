@@ -11,6 +11,9 @@ struct JobName {
   std::uint64_t number;
   std::uint8_t variant;
   bool operator==(const JobName&) const = default;
+
+  /// As one number: all digits of the wire.
+  std::uint64_t wire() const { return number << 8 | variant; }
 };
 
 /// One mining.submit of Stratum V1. The spans lie in the line.

@@ -40,29 +40,51 @@ export interface Addon {
    * `seen` was told to forget is stale: a repetition would go unnoticed.
    */
   judge(job: PreparedJob, seen: SeenWindow, submission: Uint8Array, verdict: Uint8Array): number;
-  /** What `takeSubmits` works with; one a worker. */
+  /** What `takeLines` and `takeFrames` work with; one a worker. */
   createIntake(options: IntakeOptions): Intake;
-  /** What one connection may submit natively: nothing at first. */
-  createLane(): Lane;
+  /** What one V1 connection may submit natively: nothing at first. */
+  createLineLane(): LineLane;
   /**
    * Lets the lane's connection submit for this job under this name, and under this user name. A grant with another
    * extranonce1 or version mask takes all jobs back.
    */
-  grant(lane: Lane, grant: LaneGrant): void;
+  grantLines(lane: LineLane, grant: LineLaneGrant): void;
   /** Takes all jobs back. */
-  forget(lane: Lane): void;
+  forgetLines(lane: LineLane): void;
   /**
    * Takes the mining.submit lines at the front of bytes[frame.from…] for as long as they are usual, granted and no
    * blocks: judges them, adds accepted hashes to the window, writes their records to journal[journalStart, journalEnd)
    * and the answers to all of them to `answers`. `frame` has the layout of native/layout.ts.
    */
-  takeSubmits(
+  takeLines(
     intake: Intake,
-    lane: Lane,
+    lane: LineLane,
     bytes: Uint8Array,
     journal: Uint8Array,
     answers: Uint8Array,
     frame: Float64Array,
+  ): void;
+  /** What one V2 connection may submit natively: nothing at first. */
+  createFrameLane(): FrameLane;
+  /**
+   * Lets a channel submit for this job under this name: four jobs a channel, then the oldest goes; 4,096 channels, then
+   * all are taken back. Another extranonce1, version mask, account or worker than the channel had takes back its jobs.
+   */
+  grantFrames(lane: FrameLane, grant: FrameLaneGrant): void;
+  /** Takes the jobs of a channel back, or of all. */
+  forgetFrames(lane: FrameLane, channelId?: number): void;
+  /**
+   * The same as `takeLines` with shares as whole plaintext frames, without TLVs. `answers` gets those to refused ones,
+   * whole frames; `accepted` two numbers for each of the others, in order: the tag of its grant, and its sequence number.
+   */
+  takeFrames(
+    intake: Intake,
+    lane: FrameLane,
+    bytes: Uint8Array,
+    journal: Uint8Array,
+    answers: Uint8Array,
+    frame: Float64Array,
+    accepted: Uint32Array,
   ): void;
   /**
    * Offers the same bytes to the first `count` sockets (descriptors), once and without waiting: `sent` gets how many of
@@ -168,10 +190,12 @@ export interface PrepareJob {
 
 export interface IntakeOptions {
   readonly seen: SeenWindow;
-  /** What follows the id in the answer to an accepted share. */
+  /** What follows the id in V1's answer to an accepted share. */
   readonly acceptedTail: string;
   /** The same for refusals, by their codes; the first is not used. */
   readonly refusalTails: readonly string[];
+  /** What SubmitShares.Error of V2 says of them. */
+  readonly errorCodes: readonly string[];
 }
 
 declare const intake: unique symbol;
@@ -179,22 +203,24 @@ export interface Intake {
   readonly [intake]: true;
 }
 
-declare const lane: unique symbol;
-export interface Lane {
-  readonly [lane]: true;
+declare const lineLane: unique symbol;
+export interface LineLane {
+  readonly [lineLane]: true;
 }
 
+declare const frameLane: unique symbol;
+export interface FrameLane {
+  readonly [frameLane]: true;
+}
+
+/** What lanes of both protocols are told of a job and of who may submit for it. */
 export interface LaneGrant {
   readonly extranonce1: number;
   readonly versionMask: number;
-  /** As the client writes it. */
-  readonly user: string;
   /** UTF-8, at most 255 bytes each. */
   readonly account: Uint8Array;
   readonly worker: Uint8Array;
   readonly jobNumber: number;
-  readonly variant: number;
-  /** With an extranonce2 of 8 bytes. */
   readonly prepared: PreparedJob;
   /** The target in force, and 16 bytes of its work, little-endian. */
   readonly target: Uint8Array;
@@ -202,8 +228,25 @@ export interface LaneGrant {
   readonly height: number;
   /** Whether shares are of solo work: their records say so. */
   readonly solo: boolean;
-  /** Comes back with runs of accepted shares. */
+  /** Comes back with accepted shares. */
   readonly tag: number;
+}
+
+/** `prepared` has an extranonce2 of 8 bytes. */
+export interface LineLaneGrant extends LaneGrant {
+  /** As the client writes it. */
+  readonly user: string;
+  readonly variant: number;
+}
+
+export interface FrameLaneGrant extends LaneGrant {
+  readonly channelId: number;
+  /** As shares name it. */
+  readonly jobName: number;
+  /** Of a standard channel: as long as the job says. Undefined where shares bring theirs. */
+  readonly extranonce2: Uint8Array | undefined;
+  /** The lowest ntime that the client was told, where that is above the job's own; else 0. */
+  readonly ntimeMin: number;
 }
 
 declare const preparedJob: unique symbol;

@@ -6,10 +6,12 @@ import type { Addon } from "./addon.ts";
 
 export type {
   Addon,
+  FrameLane,
+  FrameLaneGrant,
   Intake,
   IntakeOptions,
-  Lane,
-  LaneGrant,
+  LineLane,
+  LineLaneGrant,
   PreparedJob,
   PrepareJob,
   SeenWindow,
@@ -44,7 +46,7 @@ export interface LoadOptions {
 }
 
 /** Same number in native/src/binding.cpp: an addon from before a change must not be judged with. */
-const interfaceVersion = 6;
+const interfaceVersion = 7;
 
 // src/native/ and dist/native/ lie equally deep below the package's root.
 const builtPath = fileURLToPath(new URL("../../native/build/penstock.node", import.meta.url));

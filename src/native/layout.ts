@@ -47,8 +47,8 @@ export const refusalCodes = [
 ] as const;
 
 /**
- * Places in the Float64Array that goes with takeSubmits; what stands before `taken` goes in, the rest comes out. From
- * `refused` on stand counts of refusals by their codes.
+ * Places in the Float64Array that goes with takeLines and takeFrames; what stands before `taken` goes in, the rest comes
+ * out. `tag` is of lines only. From `refused` on stand counts of refusals by their codes.
  */
 export const frameLayout = {
   from: 0,

@@ -178,7 +178,16 @@ async function serve(
     counters,
   });
   const intake = config.stratum.nativeSubmit
-    ? createNativeIntake({ addon, seen, jobs, journal, clock, ntimeAheadSeconds, counters })
+    ? createNativeIntake({
+        addon,
+        seen,
+        jobs,
+        journal,
+        clock,
+        ntimeAheadSeconds,
+        counters,
+        isVersionRollingAllowed: config.stratum.versionMask !== 0,
+      })
     : undefined;
   metrics.runtime.buildInfo.set({ version, kernel: addon.kernel }, 1);
   log.info(

@@ -14,6 +14,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 /** Two to three seconds each; a target that is not named here has a new file and no number yet. */
 const runs: Record<string, number> = {
+  frame_intake: 2_000,
   frame_transport: 6_000,
   intake: 2_000,
   judge: 5_000,

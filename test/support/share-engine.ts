@@ -128,6 +128,7 @@ export function aShareEngine(options: ShareEngineOptions): ShareEngine {
     journal,
     clock,
     ntimeAheadSeconds: 7_000,
+    isVersionRollingAllowed: true,
     counters: {
       ...counters,
       received: (protocol, submissions) => {

@@ -13,7 +13,7 @@ import { encodeReconnect, type Reconnect } from "../../protocol/v1/reconnect.ts"
 import { encodeSetDifficulty } from "../../protocol/v1/set-difficulty.ts";
 import { encodeSetVersionMask } from "../../protocol/v1/set-version-mask.ts";
 import { encodeShowMessage } from "../../protocol/v1/show-message.ts";
-import type { Run, ShareLane } from "../../shares/native-intake.ts";
+import type { LineLane, LineRun } from "../../shares/line-lane.ts";
 import type { Guest } from "../admission.ts";
 import { AnswerQueue } from "../answer-queue.ts";
 import { Channel, type ChannelState } from "../channel.ts";
@@ -73,7 +73,7 @@ export class Session implements StratumSession, ConnectionHandler {
   readonly #openedMs: number;
   readonly #onClosed: (session: Session) => void;
   /** What this connection may submit in native code; made when there is something to grant. */
-  #lane: ShareLane | undefined;
+  #lane: LineLane | undefined;
   #lastRequestMs: number;
   #garbageInARow = 0;
   #resumesAtMs = Number.POSITIVE_INFINITY;
@@ -120,13 +120,13 @@ export class Session implements StratumSession, ConnectionHandler {
     return taken;
   }
 
-  get #onRun(): (run: Run) => ((durable: boolean) => void) | undefined {
+  get #onRun(): (run: LineRun) => ((durable: boolean) => void) | undefined {
     return (run) => takeRun(this, run);
   }
 
   /** The way past JavaScript for submissions; undefined where there is none. */
-  get lane(): ShareLane | undefined {
-    this.#lane ??= this.context.intake?.createLane();
+  get lane(): LineLane | undefined {
+    this.#lane ??= this.context.intake?.createLineLane();
     return this.#lane;
   }
 

@@ -6,7 +6,7 @@ import { decodeJobId, type JobId } from "../../protocol/v1/job-id.ts";
 import type { Line } from "../../protocol/v1/line.ts";
 import type { Submit } from "../../protocol/v1/submit.ts";
 import { decodeSubmit } from "../../protocol/v1/submit.ts";
-import type { Run } from "../../shares/native-intake.ts";
+import type { LineRun } from "../../shares/line-lane.ts";
 import type { Channel } from "../channel.ts";
 import type { Assignment } from "../work-history.ts";
 import type { Session } from "./session.ts";
@@ -72,7 +72,7 @@ function ownerOf({ port, workers }: Session): Worker {
 }
 
 /** Submissions that native code took and judged: what is left of them is to answer. */
-export function takeRun(session: Session, run: Run): ((durable: boolean) => void) | undefined {
+export function takeRun(session: Session, run: LineRun): ((durable: boolean) => void) | undefined {
   const { answers } = session;
   const { accepted, assignment } = run;
   for (const { reason, submissions } of run.refused) session.conduct.refused(reason, submissions);

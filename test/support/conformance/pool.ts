@@ -126,6 +126,7 @@ export async function aConformancePool({
     ...sharing,
     jobs,
     journal,
+    isVersionRollingAllowed: true,
     counters: {
       ...noCounters,
       received: (_, submissions) => {

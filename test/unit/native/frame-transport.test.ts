@@ -308,7 +308,7 @@ describe("arguments", () => {
       /^receiveKey must have 32 bytes/,
     );
     expect(refused((a) => a.createTransport(receiveKey))).toMatch(/^sendKey must be a Uint8Array/);
-    for (const wrong of [undefined, {}, addon.createLane()]) {
+    for (const wrong of [undefined, {}, addon.createLineLane()]) {
       const message = "transport is not what this addon made";
       expect(refused((a) => a.sealFrames(wrong, out, out))).toBe(message);
       expect(refused((a) => a.openFrames(wrong, out, out, numbers))).toBe(message);

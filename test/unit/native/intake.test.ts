@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Intake, Lane, LaneGrant, PreparedJob, SeenWindow } from "../../../src/native/addon.ts";
+import type { Intake, LineLane, LineLaneGrant, PreparedJob, SeenWindow } from "../../../src/native/addon.ts";
 import { frameLayout as at } from "../../../src/native/layout.ts";
 import { currentBinding } from "./binding.ts";
 
@@ -18,7 +18,7 @@ const job = addon.prepareJob({
   tipNumber: 1,
 });
 
-const grant: LaneGrant = {
+const grant: LineLaneGrant = {
   extranonce1: 1,
   versionMask: 0,
   user: "user",
@@ -39,14 +39,15 @@ const flagsOffset = 26;
 
 const refusalTails = [0, 1, 2, 3, 4, 5, 6].map((code) => `,refused ${code}\n`);
 
-function anIntake(changes: Partial<LaneGrant> = {}) {
+function anIntake(changes: Partial<LineLaneGrant> = {}) {
   const intake = addon.createIntake({
     seen: addon.createSeenWindow(1_000),
     acceptedTail: ",accepted\n",
     refusalTails,
+    errorCodes: refusalTails,
   });
-  const lane = addon.createLane();
-  addon.grant(lane, { ...grant, ...changes });
+  const lane = addon.createLineLane();
+  addon.grantLines(lane, { ...grant, ...changes });
   return { intake, lane };
 }
 
@@ -58,7 +59,7 @@ interface Place {
 }
 
 /** One call; what it took, in numbers and in text. */
-function take({ intake, lane }: { intake: Intake; lane: Lane }, text: string, place: Place = {}) {
+function take({ intake, lane }: { intake: Intake; lane: LineLane }, text: string, place: Place = {}) {
   const { from = 0, oldestJob = 0, journal = Buffer.alloc(10_000) } = place;
   const answers = place.answers ?? Buffer.alloc(10_000);
   const frame = new Float64Array(at.length);
@@ -69,7 +70,7 @@ function take({ intake, lane }: { intake: Intake; lane: Lane }, text: string, pl
   frame[at.journalEnd] = journal.length;
   frame[at.epoch] = 9;
   frame[at.sequence] = 77;
-  addon.takeSubmits(intake, lane, Buffer.from(text), journal, answers, frame);
+  addon.takeLines(intake, lane, Buffer.from(text), journal, answers, frame);
   return {
     taken: frame[at.taken],
     again: frame[at.again],
@@ -166,7 +167,7 @@ test("the same share twice in one read is refused once, as a duplicate", () => {
 test("records say whether the work was solo, and by the job it was", () => {
   for (const solo of [false, true]) {
     const parts = anIntake({ solo });
-    addon.grant(parts.lane, { ...grant, jobNumber: 2, solo: !solo });
+    addon.grantLines(parts.lane, { ...grant, jobNumber: 2, solo: !solo });
     const journal = Buffer.alloc(1_000);
     expect(take(parts, line() + line(2, "000000000200"), { journal }).records).toBe(2);
     const second = journal.readUInt32LE(4);
@@ -194,7 +195,7 @@ test("without room for a record or an answer it stops, and says that there is mo
 test("nothing is taken for a job that is not held any more, nor after a lane was closed", () => {
   expect(take(anIntake(), line(), { oldestJob: 2 })).toMatchObject({ taken: 0, records: 0 });
   const parts = anIntake();
-  addon.forget(parts.lane);
+  addon.forgetLines(parts.lane);
   expect(take(parts, line())).toMatchObject({ taken: 0, records: 0 });
 });
 
@@ -205,7 +206,7 @@ test("what is no intake, lane, buffer or number of the right kind is a TypeError
   const call =
     (...args: unknown[]) =>
     () =>
-      (addon.takeSubmits as (...all: unknown[]) => void)(...args);
+      (addon.takeLines as (...all: unknown[]) => void)(...args);
   expect(call({}, lane, bytes, bytes, bytes, frame)).toThrow(/^intake/);
   expect(call(intake, intake, bytes, bytes, bytes, frame)).toThrow(/^lane/);
   expect(call(intake, lane, "text", bytes, bytes, frame)).toThrow(/^bytes must be a Uint8Array/);
@@ -226,8 +227,8 @@ test("what is no intake, lane, buffer or number of the right kind is a TypeError
 });
 
 test("a grant with a part that is missing, too long or out of range is a TypeError that names it", () => {
-  const lane = addon.createLane();
-  const granting = (changes: object) => () => addon.grant(lane, { ...grant, ...changes });
+  const lane = addon.createLineLane();
+  const granting = (changes: object) => () => addon.grantLines(lane, { ...grant, ...changes });
   expect(granting({ account: Buffer.alloc(256) })).toThrow(
     "grant.account must have at most 255 bytes, not 256",
   );
@@ -238,6 +239,6 @@ test("a grant with a part that is missing, too long or out of range is a TypeErr
   expect(granting({ user: 7 })).toThrow("grant.user must be a string");
   expect(granting({ solo: 1 })).toThrow("grant.solo must be a boolean");
   expect(granting({ solo: undefined })).toThrow("grant.solo must be a boolean");
-  const options = { seen: {} as SeenWindow, acceptedTail: "", refusalTails };
+  const options = { seen: {} as SeenWindow, acceptedTail: "", refusalTails, errorCodes: refusalTails };
   expect(() => addon.createIntake(options)).toThrow("options.seen");
 });

@@ -22,9 +22,10 @@ const work = `
     submission.writeUInt32LE(nonce % 15000, 24);
     if (addon.judge(job, seen, submission, verdict) === 0) accepted++;
   }
-  const intake = addon.createIntake({ seen, acceptedTail: "+", refusalTails: [0, 1, 2, 3, 4, 5, 6].map(String) });
-  const lane = addon.createLane();
-  addon.grant(lane, {
+  const texts = [0, 1, 2, 3, 4, 5, 6].map(String);
+  const intake = addon.createIntake({ seen, acceptedTail: "+", refusalTails: texts, errorCodes: texts });
+  const lane = addon.createLineLane();
+  addon.grantLines(lane, {
     extranonce1: 1, versionMask: 0, user: "u", account: Buffer.from("a"), worker: Buffer.from("w"), jobNumber: 1,
     variant: 0, prepared: job, target: new Uint8Array(32).fill(0xff), work: new Uint8Array(16), height: 7, solo: false, tag: 3,
   });
@@ -35,7 +36,7 @@ const work = `
       '{"id":' + line + ',"method":"mining.submit","params":["u","000000000100","' +
       (read * 10 + line).toString(16).padStart(16, "0") + '","1","2"]}\\n').join("");
     frame.set([0, 1, 5, 1000, 0, journal.length, 1, 1, 0]);
-    addon.takeSubmits(intake, lane, Buffer.from(lines), journal, answers, frame);
+    addon.takeLines(intake, lane, Buffer.from(lines), journal, answers, frame);
     taken += frame[11];
   }
   parentPort.postMessage({ accepted, taken, size: seen.size, hash: verdict.toString("hex", 0, 32) });
