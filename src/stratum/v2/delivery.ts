@@ -107,6 +107,8 @@ function hand(session: FrameSession, channel: MiningChannel, work: LiveJob): Han
   const isAgain = core.lastJobNumber >= number;
   const staysAsItIs = !isFirst && !isAgain && core.keepsDifficulty(work);
   const { variant, clean } = staysAsItIs ? { variant: 0, clean: core.sent(work) } : core.assign(work);
+  // Another target, or a tip on which what was granted may become stale.
+  if (!staysAsItIs || clean) session.forgetGrants(channel);
   const { difficulty } = core.assignment!;
   const isOther = difficulty !== channel.told;
   channel.told = difficulty;

@@ -32,6 +32,7 @@ import { findMessage, mostPayload, mostPayloadBeforeSetup } from "../../protocol
 import { submitSharesExtended, submitSharesStandard } from "../../protocol/v2/shares.ts";
 import { readSubmitSharesExtended, readSubmitSharesStandard } from "../../protocol/v2/submit-shares.ts";
 import { workerTrackingExtension } from "../../protocol/v2/worker-tracking.ts";
+import type { FrameLane, FrameRun } from "../../shares/frame-lane.ts";
 import type { Guest } from "../admission.ts";
 import type { Channel } from "../channel.ts";
 import { Conduct } from "../conduct.ts";
@@ -50,6 +51,7 @@ import { deliver, deliveryBytes, sendWork } from "./delivery.ts";
 import type { FrameConnection } from "./frame-connection.ts";
 import { JobNames } from "./job-names.ts";
 import type { MiningChannel, MiningChannelOptions } from "./mining-channel.ts";
+import { takeRun } from "./native-shares.ts";
 import { negotiate } from "./negotiate.ts";
 import { openExtended, openStandard } from "./open-channel.ts";
 import { agentOf, judgeSetup } from "./setup.ts";
@@ -87,6 +89,8 @@ export class FrameSession implements StratumSession, ConnectionHandler {
   #resumesAtMs = Number.POSITIVE_INFINITY;
   /** A job could not be sent, because the client is slow to read. */
   #owesWork = false;
+  /** What this connection may submit in native code; made when there is something to grant. */
+  #lane: FrameLane<MiningChannel> | undefined;
   readonly #onClosed: (session: FrameSession) => void;
 
   constructor(
@@ -113,8 +117,30 @@ export class FrameSession implements StratumSession, ConnectionHandler {
     return this.#namesWorkers ? this.#workerNames : undefined;
   }
 
-  messages(_: Buffer, from: number): number {
-    return from;
+  messages(bytes: Buffer, from: number): number {
+    const lane = this.#lane;
+    if (lane === undefined || !lane.isOpen || from === bytes.length) return from;
+    const taken = lane.take(bytes, from, this.#onRun);
+    if (taken > from) {
+      this.#lastMessageMs = this.context.clock.monotonicMs();
+      this.#holdBack();
+    }
+    return taken;
+  }
+
+  get #onRun(): (run: FrameRun<MiningChannel>) => ((durable: boolean) => void) | undefined {
+    return (run) => takeRun(this, run);
+  }
+
+  /** The way past JavaScript for shares; undefined where there is none. */
+  get lane(): FrameLane<MiningChannel> | undefined {
+    this.#lane ??= this.context.intake?.createFrameLane();
+    return this.#lane;
+  }
+
+  /** To be called when something changes that a channel's share is judged by: it may not go past JavaScript any more. */
+  forgetGrants({ id }: MiningChannel): void {
+    this.#lane?.forgetChannel(id);
   }
 
   message(bytes: Buffer): void {
@@ -343,6 +369,7 @@ export class FrameSession implements StratumSession, ConnectionHandler {
     const { channelCounts, channelQuota, counts, extranonces, clock } = this.context;
     for (const channel of closed) {
       this.#remember(channel);
+      this.forgetGrants(channel);
       extranonces.giveBack(channel.core.extranonce1);
       channelCounts[channel.kind] -= 1;
     }

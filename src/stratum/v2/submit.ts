@@ -8,18 +8,20 @@ import { Malformed } from "../../protocol/malformed.ts";
 import type { Reason } from "../../protocol/reasons.ts";
 import { type SubmitErrorCode, submitErrorCode } from "../../protocol/v2/errors.ts";
 import type { SubmitSharesExtended, SubmitSharesStandard } from "../../protocol/v2/shares.ts";
-import { submitSharesErrorBytes, writeSubmitSharesError } from "../../protocol/v2/submit-shares.ts";
 import { decodeUserIdentity } from "../../protocol/v2/worker-tracking.ts";
 import type { Assignment } from "../work-history.ts";
 import { acknowledgeSoon } from "./acknowledge.ts";
 import type { SentJob } from "./job-names.ts";
 import type { MiningChannel } from "./mining-channel.ts";
+import { grant } from "./native-shares.ts";
 import type { FrameSession } from "./session.ts";
+import { sendError } from "./submit-error.ts";
 
 /** What a standard channel has where an extended one has its own extranonce. */
 const noExtranonce = Buffer.alloc(extranonce2Length);
 
-interface Place {
+/** Where a share belongs, and by what it is judged. */
+export interface Place {
   readonly channel: MiningChannel;
   readonly sent: SentJob;
   readonly assignment: Assignment;
@@ -28,7 +30,9 @@ interface Place {
 
 export function submitStandard(session: FrameSession, share: SubmitSharesStandard): void {
   const place = placeOf(session, "standard", share);
-  if (place !== undefined) judge(session, place, share, noExtranonce, undefined, place.channel.miner.worker);
+  if (place === undefined) return;
+  judge(session, place, share, noExtranonce, undefined, place.channel.miner.worker);
+  grant(session, share.jobId, place, noExtranonce);
 }
 
 /** @param extra fields of extensions behind the share. */
@@ -44,6 +48,7 @@ export function submitExtended(session: FrameSession, share: SubmitSharesExtende
   const refusal = worker instanceof Malformed ? "malformed" : undefined;
   const name = worker instanceof Malformed ? channel.miner.worker : worker;
   judge(session, place, share, share.extranonce, refusal, name);
+  grant(session, share.jobId, place, undefined);
 }
 
 /** @returns undefined when the share is refused: no such channel of this kind here, or no such job on it. */
@@ -152,15 +157,4 @@ function refuse(
   session.conduct.refused(reason, 1);
   session.conduct.blame(reason, 1);
   sendError(session, channelId, sequenceNumber, errorCode);
-}
-
-function sendError(
-  { connection }: FrameSession,
-  channelId: number,
-  sequenceNumber: number,
-  errorCode: SubmitErrorCode,
-): void {
-  const frame = Buffer.allocUnsafe(submitSharesErrorBytes);
-  const end = writeSubmitSharesError(frame, 0, { channelId, sequenceNumber, errorCode });
-  connection.send(frame.subarray(0, end));
 }
