@@ -130,6 +130,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
     if (acts.length > 0) thread?.postMessage({ kind: "respond", acts });
   }
 
+  metrics.stock(0);
   return {
     get waiting() {
       return waiting.length;
