@@ -12,17 +12,17 @@ import {
 import { capture } from "../../scripts/lib/run.mjs";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** Two to three seconds each; a target that is not named here has a new file and no number yet. */
+/** One to three seconds each; a target that is not named here has a new file and no number yet. */
 const runs: Record<string, number> = {
   frame_intake: 2_000,
   frame_transport: 6_000,
   intake: 2_000,
   judge: 5_000,
   merkle: 600,
-  seen_window: 20_000,
-  sha256: 15_000,
-  share_rows: 20_000,
-  submit_line: 400_000,
+  seen_window: 10_000,
+  sha256: 7_000,
+  share_rows: 8_000,
+  submit_line: 150_000,
 };
 
 const targets = await fuzzTargets();

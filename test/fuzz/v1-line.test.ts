@@ -25,7 +25,7 @@ import { maxWorkerLength, splitUserName } from "../../src/protocol/v1/user-name.
 import { mulberry32 } from "../support/random.ts";
 
 /** PENSTOCK_LINES makes a long campaign of it. */
-const lines = Number(process.env["PENSTOCK_LINES"] ?? 1_000_000);
+const lines = Number(process.env["PENSTOCK_LINES"] ?? 500_000);
 
 const seeds = [
   '{"id":1,"method":"mining.submit","params":["bc1qaddress.rig","000000000a00","0000000000000001","65a0b1c2","deadbeef","00002000"]}',

@@ -11,7 +11,7 @@ import { anAddress } from "../support/stratum.ts";
 import { currentBinding } from "../unit/native/binding.ts";
 
 /** PENSTOCK_LINES makes a long campaign of it. */
-const lines = Number(process.env["PENSTOCK_LINES"] ?? 1_000_000);
+const lines = Number(process.env["PENSTOCK_LINES"] ?? 500_000);
 
 type Below = (limit: number) => number;
 

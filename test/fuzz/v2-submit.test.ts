@@ -19,7 +19,7 @@ import { anyTarget, aV2Job } from "../support/v2-pool.ts";
 import { currentBinding } from "../unit/native/binding.ts";
 
 /** PENSTOCK_FRAMES makes a long campaign of it. */
-const frames = Number(process.env["PENSTOCK_FRAMES"] ?? 300_000);
+const frames = Number(process.env["PENSTOCK_FRAMES"] ?? 200_000);
 
 type Below = (limit: number) => number;
 
