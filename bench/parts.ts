@@ -16,9 +16,11 @@ import { type Durability, type Journal, openJournal, type ShareRecord } from "..
 import type { RunPlace } from "../src/journal/run.ts";
 import { loadAddon } from "../src/native/index.ts";
 import { submissionLayout, verdictLayout } from "../src/native/layout.ts";
+import { submitSharesExtended, submitSharesStandard } from "../src/protocol/v2/shares.ts";
 import type { ShareCounters } from "../src/shares/accept-shares.ts";
+import type { FrameLane } from "../src/shares/frame-lane.ts";
 import type { LineLane } from "../src/shares/line-lane.ts";
-import { createNativeIntake } from "../src/shares/native-intake.ts";
+import { createNativeIntake, type NativeIntake } from "../src/shares/native-intake.ts";
 import { aJob } from "../test/support/jobs.ts";
 import { silentLog } from "../test/support/silent-log.ts";
 import { table, whole } from "./table.ts";
@@ -58,6 +60,7 @@ const job = jobs.add(
 );
 /** Every hash meets it: nothing has to be mined. */
 const assignment = { target: targetOf(2n ** 256n - 1n), difficulty: 1e-9 };
+const terms = { job, assignment, extranonce1: 1, versionMask: 0, account, worker, scheme: "pplns" } as const;
 const record: ShareRecord = {
   kind: "share",
   timeMs: now * 1000,
@@ -81,6 +84,11 @@ async function main(): Promise<void> {
   const rows: [string, Part][] = [
     ["judge: one call a share, from TypeScript", judgeAll()],
     [`intake: ${linesPerRead} lines a read, to answers and records`, await intakeAlone(reads)],
+    [`intake: ${linesPerRead} V2 frames a read, extended channel`, framesAlone(makeFrames("extended"))],
+    [
+      `intake: ${linesPerRead} V2 frames a read, standard channel`,
+      framesAlone(makeFrames("standard"), new Uint8Array(8)),
+    ],
     ["journal, os: records as objects", await journalAlone("os", appendObject)],
     ["journal, fsync: records as objects", await journalAlone("fsync", appendObject)],
     ["journal, fsync: runs of ready bytes", await journalAlone("fsync", appendBytes)],
@@ -124,9 +132,31 @@ function judgeAll(): Part {
   return took();
 }
 
+/** @param extranonce2 of a standard channel, whose root is known after its first share. */
+function framesAlone(reads: readonly Buffer[], extranonce2?: Uint8Array): Part {
+  const lane = openFrameLane(noJournal(), extranonce2);
+  const took = clock();
+  for (const read of reads) {
+    const taken = lane.take(read, 0, ({ accepted }) => {
+      if (accepted.length !== linesPerRead) throw new Error("a share was refused");
+      return undefined;
+    });
+    if (taken !== read.length) throw new Error("the native intake left a frame");
+  }
+  return took();
+}
+
 async function intakeAlone(reads: readonly Buffer[]): Promise<Part> {
+  const lane = openLane(noJournal());
+  const took = clock();
+  for (const read of reads) takeAll(lane, read, undefined);
+  return took();
+}
+
+/** Room for one run after the other, and no disk. */
+function noJournal(): Pick<Journal, "appendRun"> {
   const bytes = Buffer.alloc(64 * 1024);
-  const journal = {
+  return {
     appendRun: (write: (place: RunPlace) => void) => {
       const place = {
         bytes,
@@ -142,10 +172,6 @@ async function intakeAlone(reads: readonly Buffer[]): Promise<Part> {
       return true;
     },
   };
-  const lane = openLane(journal);
-  const took = clock();
-  for (const read of reads) takeAll(lane, read, undefined);
-  return took();
 }
 
 async function intakeAndJournal(reads: readonly Buffer[]): Promise<Part> {
@@ -211,10 +237,10 @@ async function withJournal(durability: Durability, use: (journal: Journal) => Pr
   }
 }
 
-function openLane(journal: Pick<Journal, "appendRun">): LineLane {
+function anIntake(journal: Pick<Journal, "appendRun">): NativeIntake {
   const counters: ShareCounters = { received() {}, answered() {}, accepted() {}, windowFull() {} };
   const seen = addon.createSeenWindow(2 * shares);
-  const options = {
+  return createNativeIntake({
     addon,
     seen,
     jobs,
@@ -223,10 +249,21 @@ function openLane(journal: Pick<Journal, "appendRun">): LineLane {
     ntimeAheadSeconds: 7_000,
     counters,
     isVersionRollingAllowed: true,
-  };
-  const lane = createNativeIntake(options).createLineLane();
-  const id = { number: job.data.number, variant: 0 };
-  lane.grant({ id, job, assignment, extranonce1: 1, versionMask: 0, user, account, worker, scheme: "pplns" });
+  });
+}
+
+function openLane(journal: Pick<Journal, "appendRun">): LineLane {
+  const lane = anIntake(journal).createLineLane();
+  lane.grant({ ...terms, id: { number: job.data.number, variant: 0 }, user });
+  return lane;
+}
+
+function openFrameLane(
+  journal: Pick<Journal, "appendRun">,
+  extranonce2: Uint8Array | undefined,
+): FrameLane<{ id: number }> {
+  const lane = anIntake(journal).createFrameLane<{ id: number }>();
+  lane.grant({ ...terms, channel: { id: 1 }, jobName: 1, extranonce2, ntimeMin: 0 });
   return lane;
 }
 
@@ -244,5 +281,20 @@ function makeReads(): Buffer[] {
     `{"id":${1_000_000 + i},"method":"mining.submit","params":["${user}","000000000100","00000000${hex(i)}","${hex(now)}","00000000"]}\n`;
   return Array.from({ length: Math.floor(shares / linesPerRead) }, (_, read) =>
     Buffer.from(Array.from({ length: linesPerRead }, (_, i) => line(read * linesPerRead + i)).join("")),
+  );
+}
+
+/** Of an extended channel each with an extranonce of its own, as the lines have. */
+function makeFrames(kind: "standard" | "extended"): Buffer[] {
+  const usual = { channelId: 1, jobId: 1, nonce: 0, ntime: now, version: job.data.version };
+  const frame = (sequenceNumber: number) => {
+    if (kind === "standard")
+      return submitSharesStandard.encode({ ...usual, sequenceNumber, nonce: sequenceNumber });
+    const extranonce = Buffer.alloc(8);
+    extranonce.writeUInt32BE(sequenceNumber, 4);
+    return submitSharesExtended.encode({ ...usual, sequenceNumber, extranonce });
+  };
+  return Array.from({ length: Math.floor(shares / linesPerRead) }, (_, read) =>
+    Buffer.concat(Array.from({ length: linesPerRead }, (_, i) => frame(read * linesPerRead + i))),
   );
 }
