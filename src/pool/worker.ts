@@ -359,14 +359,17 @@ async function serve(
     }
   };
   const stop = latch<undefined>();
-  process.once("disconnect", () => {
+  const orphaned = () => {
     log.error(
       { event: "primary-gone" },
       "the primary is gone; this worker closes its connections and leaves",
     );
     setTimeout(() => process.exit(1), orphanedLimitMs).unref();
     stop.now(undefined);
-  });
+  };
+  // It may have gone while this worker got ready: then nothing will tell of it any more.
+  if (process.connected) process.once("disconnect", orphaned);
+  else orphaned();
   const { chain, pool } = config;
   const { versionMask, staleGraceSeconds, resumeSeconds } = config.stratum;
   const rules = { chain, address: pool.address, firmware, versionMask, staleGraceSeconds, resumeSeconds };
