@@ -73,7 +73,7 @@ export async function warmUp(options: WarmUpOptions): Promise<void> {
 
 /** Nobody comes who speaks Stratum V2. */
 const nobody: StratumOptions["v2"] = {
-  handshakes: { waiting: 0, respond: () => false },
+  handshakes: { respond: () => false },
   transports: () => {
     throw new Error("no handshake was answered");
   },

@@ -90,7 +90,6 @@ export function aFrameEngine(options: ShareEngineOptions): FrameEngine {
     versionMask,
     v2: {
       handshakes: {
-        waiting: 0,
         respond(_, done) {
           done({ act2: noBytes, receiveKey: noBytes, sendKey: noBytes });
           return true;

@@ -28,7 +28,6 @@ export const testAuthority = authorityKeyOf(secret);
 /** Real handshakes and transports. Roots are of a job's data, since some tests have jobs without a native form. */
 export const v2Parts: V2Parts = {
   handshakes: {
-    waiting: 0,
     respond(act1, done) {
       const response = respond(act1, { staticKey, certificate }, createEllswiftKey(draw));
       setImmediate(() => done(response));
@@ -41,4 +40,4 @@ export const v2Parts: V2Parts = {
 };
 
 /** For ports that nobody speaks V2 at. */
-export const refusesV2: V2Parts = { ...v2Parts, handshakes: { waiting: 0, respond: () => false } };
+export const refusesV2: V2Parts = { ...v2Parts, handshakes: { respond: () => false } };

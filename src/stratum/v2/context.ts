@@ -9,7 +9,7 @@ import type { ChannelKind } from "./mining-channel.ts";
 
 /** What of V2 is made outside of this folder, in each worker process. */
 export interface V2Parts {
-  readonly handshakes: Pick<Handshakes, "respond" | "waiting">;
+  readonly handshakes: Pick<Handshakes, "respond">;
   /** For connections whose handshake is done. */
   readonly transports: (keys: TransportKeys) => FrameTransport;
   /** The job with 16 bytes for extranonce2; undefined where its coinbase has no room for them. */

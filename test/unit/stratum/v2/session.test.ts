@@ -46,7 +46,7 @@ describe("the handshake", () => {
   });
 
   test("that nobody answers ends when its time is up", async () => {
-    const silent = { ...v2Parts, handshakes: { waiting: 0, respond: () => true } };
+    const silent = { ...v2Parts, handshakes: { respond: () => true } };
     pool = await aV2Pool({ v2: silent });
     const client = await FrameClient.open(portOf(pool));
     client.sendRaw(randomSource(3).bytes(64));
@@ -57,7 +57,7 @@ describe("the handshake", () => {
   });
 
   test("is refused when too many wait; V1's miners notice nothing", async () => {
-    const full = { ...v2Parts, handshakes: { waiting: 4_096, respond: () => false } };
+    const full = { ...v2Parts, handshakes: { respond: () => false } };
     pool = await aV2Pool({ v2: full });
     const miner = await pool.connect();
     await miner.join();
@@ -70,7 +70,6 @@ describe("the handshake", () => {
 
   test("that its thread gave up ends the connection, to be tried again", async () => {
     const dying: typeof v2Parts.handshakes = {
-      waiting: 0,
       respond: (_, done) => {
         setImmediate(() => done(undefined));
         return true;
